@@ -1,0 +1,23 @@
+"""Dynamic ReLU networks for Paddle: activations, models, data and training.
+
+Nothing is imported before it is asked for, so that tools which only read results run where Paddle is not
+installed: `dyrelu.models` and the like load on first use.
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+__all__ = ["activations", "data", "errors", "functional", "hyper", "models", "training"]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Imports a subpackage on first use (PEP 562)."""
+    if name in __all__:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,62 @@
+"""What the dynamic variants have in common: shapes, hyper function, initialisation."""
+
+from __future__ import annotations
+
+import numpy as np
+from paddle import Tensor, nn
+
+from dyrelu.errors import ShapeError
+from dyrelu.hyper import HyperFunction, HyperOptions
+
+__all__ = ["DynamicReLU"]
+
+SEQUENCE_RANK = 3  # (N, C, L)
+IMAGE_RANK = 4  # (N, C, H, W)
+
+
+class DynamicReLU(nn.Layer):
+    """An activation whose coefficients a hyper function makes from its input: y = max_k(a_k * x + b_k).
+
+    Shapes: (N, C, L) or (N, C, H, W), float, any N; the result has the shape of the input, and no sample's
+    result depends on another sample. A NaN gives NaN. An infinite input has no defined result: at the start
+    the second slope is 0, and 0 * inf is NaN.
+    Raises ShapeError for another number of axes or channels.
+    """
+
+    def __init__(self, channels: int, outputs: int, options: HyperOptions) -> None:
+        super().__init__()
+        self.channels = channels
+        self.k = options.k
+        self.reduction = options.reduction
+        self.hyper = HyperFunction(channels, outputs, options)
+
+    @property
+    def hidden(self) -> int:
+        """Units between the two Linears of the hyper function."""
+        return self.hyper.hidden
+
+    def reset_parameters(self, rng: np.random.Generator) -> None:
+        """Draws every weight of the layer from `rng` (Xavier-uniform) and clears the biases.
+
+        It gives the hyper functions a random stream of their own, which keeps variants paired by seed.
+        """
+        self.hyper.reset_parameters(rng)
+
+    def forward(self, x: Tensor) -> Tensor:
+        rank = len(x.shape)
+        if rank not in (SEQUENCE_RANK, IMAGE_RANK) or x.shape[1] != self.channels:
+            raise ShapeError(
+                f"input of shape {list(x.shape)} does not fit an activation of {self.channels} channels: "
+                f"give (N, {self.channels}, L) or (N, {self.channels}, H, W)."
+            )
+        if rank == IMAGE_RANK:
+            return self._activate(x)
+        # A sequence is an image of one row, so that "the last axis" means the same to both.
+        return self._activate(x.unsqueeze(2)).squeeze(2)
+
+    def _activate(self, x: Tensor) -> Tensor:
+        """The activation of (N, C, H, W)."""
+        raise NotImplementedError
+
+    def extra_repr(self) -> str:
+        return f"channels={self.channels}, k={self.k}, reduction={self.reduction}, hidden={self.hidden}"
