@@ -7,6 +7,6 @@ import os
 # Before anything imports Paddle, which would set one thread. Two is what the smallest machine has.
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 # zlib and numpy.random must be loaded before Paddle 2.6's libraries are (they crash otherwise).
-import zlib  # noqa: E402, F401
+import zlib  # noqa: F401
 
-import numpy.random  # noqa: E402, F401
+import numpy.random  # noqa: F401

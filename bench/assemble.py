@@ -1,0 +1,122 @@
+"""From a plan and a journal to a suite: pure, so that an interrupted session can be looked at at any time."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from bench.case import Case, Condition
+from bench.environment import Environment
+from bench.journal import CalibrationEntry, Entry, FactsEntry, GroupEntry, NoteEntry, VariantEntry
+from bench.record import (
+    LATENCY,
+    SCHEMA_VERSION,
+    BlockOrder,
+    Failure,
+    FailureKind,
+    Protocol,
+    Record,
+    Series,
+    Session,
+    Suite,
+    Window,
+)
+from bench.units import Direction, Unit
+
+__all__ = ["Heading", "assemble"]
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What is known of a session before it starts. `conditions` are by subject and variant."""
+
+    session: str
+    preset: str
+    command: str
+    started: str
+    environment: Environment
+    protocol: Protocol
+    cases: tuple[Case, ...]
+    conditions: dict[tuple[str, str], Condition]
+    target: float | None
+    target_source: str
+
+
+def assemble(heading: Heading, entries: Sequence[Entry]) -> Suite:
+    """The suite of one session."""
+    groups = [entry for entry in entries if isinstance(entry, GroupEntry)]
+    environment = heading.environment.fingerprint
+    session = Session(
+        id=heading.session,
+        environment=environment,
+        protocol=heading.protocol,
+        preset=heading.preset,
+        command=heading.command,
+        started=heading.started,
+        order=_order(groups),
+        calibration=_calibration(entries),
+        warnings=tuple(entry.text for entry in entries if isinstance(entry, NoteEntry)),
+        target=heading.target,
+        target_source=heading.target_source,
+        planned=heading.cases,
+    )
+    records = tuple(_record(case, heading, entries, groups) for case in heading.cases)
+    return Suite(SCHEMA_VERSION, {environment: heading.environment}, (session,), records)
+
+
+def _record(case: Case, heading: Heading, entries: Sequence[Entry], groups: Sequence[GroupEntry]) -> Record:
+    own = [entry for entry in groups if entry.group == case.group]
+    taken = [entry for entry in entries if isinstance(entry, FactsEntry) and entry.case == case.key]
+    own_name = (case.subject, case.variant)
+    variant = [e for e in entries if isinstance(e, VariantEntry) and (e.subject, e.variant) == own_name]
+    windows = tuple(window for entry in own for window in entry.windows.get(case.key, ()))
+    failures = tuple(
+        failure
+        for failure in (
+            *(entry.failure for entry in taken),
+            *(entry.failures.get(case.key) for entry in own),
+        )
+        if failure is not None
+    )
+    series = (Series(LATENCY, Unit.MILLISECONDS, Direction.LOWER_IS_BETTER, windows),) if windows else ()
+    return Record(
+        case=case,
+        condition=heading.conditions[own_name],
+        session=heading.session,
+        facts=tuple(itertools.chain(*(e.facts for e in variant), *(e.facts for e in taken))),
+        series=series,
+        failures=failures,
+        stops=tuple(entry.stops[case.key] for entry in own if case.key in entry.stops),
+        unpaired=tuple(entry.block for entry in own if entry.unpaired),
+        skipped=_skipped(windows, failures),
+    )
+
+
+def _skipped(windows: Sequence[Window], failures: Sequence[Failure]) -> Failure | None:
+    """Why a case has no time at all."""
+    if any(not window.warmup for window in windows):
+        return None
+    if failures:
+        return failures[-1]
+    return Failure(FailureKind.NOT_RUN, "the session ended before its turn; go on with --resume")
+
+
+def _order(groups: Iterable[GroupEntry]) -> tuple[BlockOrder, ...]:
+    blocks: dict[int, list[tuple[str, tuple[str, ...]]]] = {}
+    for entry in groups:
+        variants = tuple(key.rpartition("/")[2] for key in entry.order)
+        blocks.setdefault(entry.block, []).append((entry.group, variants))
+    return tuple(BlockOrder(block, tuple(order)) for block, order in sorted(blocks.items()))
+
+
+def _calibration(entries: Iterable[Entry]) -> tuple[Series, ...]:
+    series: dict[str, list[Window]] = {}
+    for entry in entries:
+        if isinstance(entry, CalibrationEntry):
+            for metric, window in entry.windows.items():
+                series.setdefault(metric, []).append(window)
+    return tuple(
+        Series(metric, Unit.MILLISECONDS, Direction.LOWER_IS_BETTER, tuple(windows))
+        for metric, windows in series.items()
+    )

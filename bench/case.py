@@ -1,0 +1,54 @@
+"""What is measured (`Case`, the join key of every comparison) and under which condition."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from urllib.parse import quote
+
+import msgspec
+
+__all__ = ["Case", "Condition", "DType"]
+
+
+class DType(StrEnum):
+    """Element type of inputs, weights and arithmetic."""
+
+    FLOAT32 = "float32"
+
+
+class Case(msgspec.Struct, frozen=True, order=True, forbid_unknown_fields=True):
+    """One row of every table: a variant of a subject on an engine at a batch size.
+
+    `image` is the shape of one input without the batch axis, such as (3, 32, 32).
+    """
+
+    subject: str
+    variant: str
+    batch: int
+    image: tuple[int, ...]
+    dtype: DType
+    engine: str
+
+    @property
+    def group(self) -> str:
+        """Key of the cases that differ only in the variant; they are measured interleaved."""
+        image = "x".join(map(str, self.image))
+        parts = (self.subject, self.engine, self.dtype.value, image, f"b{self.batch}")
+        return "/".join(quote(part, safe=":.-_") for part in parts)
+
+    @property
+    def key(self) -> str:
+        """Stable join key. Slashes inside names are quoted, so that a key splits in one way only."""
+        return f"{self.group}/{quote(self.variant, safe=':.-_')}"
+
+
+class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a case was run. Two results whose conditions differ are shown side by side, never judged.
+
+    `weights` is "random" or names the training run; `options` are the variant's own (C's mode, K, R, ...).
+    """
+
+    threads: int
+    kernel: str
+    weights: str
+    options: tuple[tuple[str, str], ...] = ()

@@ -1,0 +1,39 @@
+"""The command line: `dyrelu-bench` and `python -m bench`. One verb a file; nothing else prints or exits."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import NoReturn
+
+__all__ = ["main"]
+
+_INTERRUPTED = 130
+
+
+def main() -> NoReturn:
+    """Runs a verb and leaves with its status.
+
+    The verbs are imported inside, so that Ctrl-C is answered in one way from the first moment on.
+    """
+    # A terminated run is an interrupted one: what is finished is on disk.
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        from bench.cli.app import app
+
+        app()
+        status: int | str | None = 0
+    except KeyboardInterrupt:
+        status = _INTERRUPTED
+    except SystemExit as end:
+        status = end.code
+    if status == _INTERRUPTED:
+        print(
+            "dyrelu-bench: interrupted; what was finished is on disk, go on with --resume and --out",
+            file=sys.stderr,
+        )
+    sys.exit(status)
+
+
+def _interrupt(_signal: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt

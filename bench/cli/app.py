@@ -1,0 +1,68 @@
+"""The verbs together, and the one place where an error becomes a sentence and an exit status."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from typing import NoReturn, ParamSpec
+
+import typer
+
+from bench.cli import env, listing, report, run, suite, train
+from bench.errors import BenchError, ExitStatus
+from bench.subjects import subject_errors
+
+__all__ = ["app"]
+
+P = ParamSpec("P")
+
+app = typer.Typer(
+    name="dyrelu-bench",
+    help="What an activation function really costs and really gains.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _verb(function: Callable[P, int]) -> Callable[P, NoReturn]:
+    """The function with its result as exit status, and its errors as one sentence and theirs."""
+
+    @functools.wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> NoReturn:
+        try:
+            status = int(function(*args, **kwargs))
+            sys.stdout.flush()
+        except KeyboardInterrupt:
+            # Caught here, since the library would make a status of its own of it; said in `main`.
+            status = ExitStatus.INTERRUPTED
+        except BenchError as error:
+            status = _say(str(error), error.exit_status)
+        except subject_errors() as error:
+            status = _say(str(error), ExitStatus.USAGE)
+        except BrokenPipeError:
+            # Whoever read our output has gone (`| head`): there is nobody to tell.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            status = ExitStatus.DONE
+        raise typer.Exit(int(status))
+
+    return wrapped
+
+
+def _say(message: str, status: ExitStatus) -> ExitStatus:
+    print(f"dyrelu-bench: {message}", file=sys.stderr)
+    return status
+
+
+for _name, _function in (
+    ("suite", suite.suite),
+    ("train", train.train),
+    ("run", run.run),
+    ("report", report.report),
+    ("list", listing.list_),
+    ("env", env.env),
+):
+    app.command(_name)(_verb(_function))

@@ -1,0 +1,167 @@
+"""The flags that several verbs share, and what they make of a preset."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shlex
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench import engines
+from bench.errors import MissingDependency, UsageError
+from bench.presets import Changes, Preset, load_preset, with_changes
+from bench.run_folder import RunFolder, RunRequest
+from bench.subjects import check_subject
+
+__all__ = [
+    "Batches",
+    "Blocks",
+    "DataFile",
+    "Download",
+    "Engines",
+    "Epochs",
+    "Input",
+    "MaxTime",
+    "Models",
+    "Out",
+    "PresetName",
+    "Resume",
+    "Seed",
+    "Threads",
+    "Timeout",
+    "Variants",
+    "Weights",
+    "apply_threads",
+    "make_request",
+    "need_paddle",
+    "resolve",
+]
+
+PresetName = Annotated[str, typer.Option("--preset", help="A preset's name, or a TOML file of your own.")]
+Variants = Annotated[
+    list[str] | None, typer.Option("--variant", help="Only this activation or model (repeatable).")
+]
+Batches = Annotated[
+    list[int] | None, typer.Option("--batch", help="This batch size instead of the preset's (repeatable).")
+]
+Engines = Annotated[
+    list[str] | None, typer.Option("--engine", help="This engine instead of the preset's (repeatable).")
+]
+Models = Annotated[
+    list[str] | None,
+    typer.Option("--model", help="package.module:factory of a model of yours; the first is the reference."),
+]
+Weights = Annotated[
+    list[str] | None,
+    typer.Option("--weights", help="A safetensors file for each --model, in that order."),
+]
+Input = Annotated[
+    str | None, typer.Option("--input", help="Shape of one input for --model, such as 3,224,224.")
+]
+Threads = Annotated[int | None, typer.Option("--threads", help="CPU threads (default: all cores).")]
+Seed = Annotated[int | None, typer.Option("--seed", help="Seed of the order of groups and variants.")]
+Blocks = Annotated[int | None, typer.Option("--blocks", help="Worker processes whose medians are compared.")]
+Epochs = Annotated[int | None, typer.Option("--epochs", help="Epochs instead of the recipe's.")]
+MaxTime = Annotated[
+    float | None, typer.Option("--max-time", help="Start no further block after so many minutes.")
+]
+Timeout = Annotated[
+    float | None, typer.Option("--timeout", help="Give a case up after so many seconds without a result.")
+]
+Out = Annotated[Path | None, typer.Option("--out", help="Folder of the run (default: runs/<time>-<preset>).")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with what is in --out.")]
+DataFile = Annotated[
+    Path | None, typer.Option("--data-file", help="The CIFAR-10 archive (cifar-10-python.tar.gz).")
+]
+Download = Annotated[bool, typer.Option("--download", help="Fetch CIFAR-10 where it is not found.")]
+
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+# Where a run lies says nothing about how to repeat it.
+_PLACE_FLAGS = ("--out", "--data-file")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFlags:
+    """Models of the user's own."""
+
+    models: Sequence[str] | None = None
+    input: str | None = None
+
+
+def resolve(name: str, changes: Changes) -> Preset:
+    """The preset with the command line's changes, every name in it known. Raises UsageError."""
+    preset = with_changes(load_preset(name), changes)
+    for subject in preset.subjects:
+        check_subject(subject)
+    for engine in preset.measure.engines:
+        engines.engine(engine)
+    return preset
+
+
+def image_shape(text: str | None) -> tuple[int, ...] | None:
+    """Reads 3,224,224. Raises UsageError."""
+    if text is None:
+        return None
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise UsageError(f"--input {text}: give whole numbers with commas, such as 3,224,224") from error
+
+
+def make_request(preset: Preset, out: Path | None, resume: bool) -> tuple[RunFolder, RunRequest]:
+    """The folder of this run and what it is to hold."""
+    if resume and out is None:
+        raise UsageError("--resume needs --out, the folder of the run to go on with")
+    now = datetime.now(UTC)
+    threads = preset.measure.threads or len(os.sched_getaffinity(0))
+    folder = out or Path("runs") / f"{now:%Y%m%dT%H%M%SZ}-{preset.name}"
+    request = RunRequest(
+        preset=preset,
+        threads=threads,
+        session=f"{now:%Y%m%dT%H%M%SZ}-{preset.name}-{os.getpid()}",
+        command=_command(sys.argv[1:]),
+        started=f"{now:%Y-%m-%dT%H:%M:%SZ}",
+    )
+    return RunFolder(folder), request
+
+
+def _command(arguments: Sequence[str]) -> str:
+    """The command line as anybody could repeat it: without this machine's paths."""
+    kept: list[str] = []
+    skip = False
+    for argument in arguments:
+        flag = argument.partition("=")[0]
+        if skip or flag in _PLACE_FLAGS or argument == "--resume":
+            skip = not skip and flag in _PLACE_FLAGS and "=" not in argument
+            continue
+        kept.append(Path(argument).name if argument.endswith(".toml") else argument)
+    return shlex.join(["dyrelu-bench", *kept])
+
+
+def need_paddle(verb: str) -> None:
+    """Raises MissingDependency where Paddle is not installed."""
+    if importlib.util.find_spec("paddle") is None:
+        raise MissingDependency(
+            f"{verb} needs PaddlePaddle, which is not installed: pip install 'dyrelu-bench[cpu]' "
+            "(or [gpu]); report and list work without it"
+        )
+
+
+def apply_threads(threads: int) -> None:
+    """Sets the threads of this process; must come before Paddle is imported, which sets one otherwise."""
+    for variable in _THREAD_VARIABLES:
+        os.environ[variable] = str(threads)
+
+
+def writable(folder: Path) -> None:
+    """Raises early what would otherwise be found at the end."""
+    with tempfile.TemporaryFile(dir=folder):
+        pass

@@ -1,0 +1,38 @@
+"""Stages as the verbs run them: with progress shown and the result said."""
+
+from __future__ import annotations
+
+from bench.cli.progress import Reporter
+from bench.errors import ExitStatus, UsageError
+from bench.pipeline import Trained, measure, measurement_status, train_all
+from bench.record import Suite
+from bench.run_folder import RunFolder, RunRequest
+from bench.subjects import DataSource
+
+__all__ = ["measure_stage", "train_stage"]
+
+
+def train_stage(folder: RunFolder, request: RunRequest, source: DataSource, reporter: Reporter) -> ExitStatus:
+    """Trains, and says for each variant whether the target was reached."""
+    training = request.preset.train
+    if training is None:
+        raise UsageError(f"preset {request.preset.name} trains nothing; use the verb run")
+    results = train_all(folder, request, training, source, reporter.training)
+    for result in results:
+        reporter.line(_sentence(result, training.target))
+    missed = any(not result.reached for result in results)
+    return ExitStatus.TARGET_MISSED if missed else ExitStatus.DONE
+
+
+def _sentence(result: Trained, target: float) -> str:
+    verdict = "reached" if result.reached else "MISSED"
+    return (
+        f"{result.variant} (seed {result.seed}): test accuracy {result.accuracy:.2%}, "
+        f"target {target:.1%} {verdict}"
+    )
+
+
+def measure_stage(folder: RunFolder, request: RunRequest, reporter: Reporter) -> tuple[Suite, ExitStatus]:
+    """Measures and writes the suite."""
+    suite = measure(folder, request, reporter)
+    return suite, measurement_status(suite.records)

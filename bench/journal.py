@@ -1,0 +1,100 @@
+"""The running record of a measurement: one line a finished piece of work, on disk before the next begins."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from bench.errors import InputError
+from bench.record import Fact, Failure, Stop, Window
+
+__all__ = ["CalibrationEntry", "Entry", "FactsEntry", "GroupEntry", "Journal", "NoteEntry", "VariantEntry"]
+
+
+class VariantEntry(msgspec.Struct, frozen=True, tag="variant"):
+    """Facts of a subject's variant that no engine changes."""
+
+    subject: str
+    variant: str
+    facts: tuple[Fact, ...]
+
+
+class FactsEntry(msgspec.Struct, frozen=True, tag="facts"):
+    """A case's facts, or why it can't be measured."""
+
+    case: str
+    facts: tuple[Fact, ...] = ()
+    failure: Failure | None = None
+
+
+class GroupEntry(msgspec.Struct, frozen=True, tag="group"):
+    """A group finished in a block. `order` is that of the first bursts; `unpaired` if it was cut."""
+
+    block: int
+    group: str
+    order: tuple[str, ...]
+    windows: dict[str, tuple[Window, ...]]
+    stops: dict[str, Stop]
+    failures: dict[str, Failure]
+    unpaired: bool
+
+
+class CalibrationEntry(msgspec.Struct, frozen=True, tag="calibration"):
+    """A block's calibration, by metric."""
+
+    block: int
+    windows: dict[str, Window]
+
+
+class NoteEntry(msgspec.Struct, frozen=True, tag="note"):
+    """A warning for the report."""
+
+    text: str
+
+
+Entry = VariantEntry | FactsEntry | GroupEntry | CalibrationEntry | NoteEntry
+
+
+class Journal:
+    """An append-only file of entries."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self) -> tuple[Entry, ...]:
+        """Every finished entry. A last line that was cut by a crash is dropped, from the file too."""
+        try:
+            content = self._path.read_bytes()
+        except FileNotFoundError:
+            return ()
+        except OSError as error:
+            raise InputError(f"{self._path}: can't be read ({error.strerror})") from error
+        whole, newline, rest = content.rpartition(b"\n")
+        if rest:
+            with self._path.open("r+b") as file:
+                file.truncate(len(whole) + len(newline))
+        decoder = msgspec.json.Decoder(Entry)
+        entries = []
+        for number, line in enumerate(whole.splitlines(), start=1):
+            try:
+                entries.append(decoder.decode(line))
+            except msgspec.DecodeError as error:
+                raise InputError(
+                    f"{self._path}: line {number} is damaged ({error}); start again in another folder"
+                ) from error
+        return tuple(entries)
+
+    def append(self, entry: Entry) -> None:
+        """Writes one entry and waits until it is on disk."""
+        try:
+            with self._path.open("ab") as file:
+                file.write(msgspec.json.encode(entry) + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise InputError(
+                f"{self._path}: can't be written ({error.strerror}); finished work is kept, "
+                "go on with --resume"
+            ) from error

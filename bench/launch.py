@@ -1,0 +1,109 @@
+"""Starts a worker and turns what becomes of it into events, death and silence included."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from typing import IO
+
+import msgspec
+
+from bench.errors import WorkerError
+from bench.messages import Begin, Event, Finished, Lost, Request
+from bench.record import FailureKind
+
+__all__ = ["Launch", "launch"]
+
+Launch = Callable[[Request], Iterator[Event]]
+
+# Importing Paddle and loading weights, before the first case begins; never judged by a case's own limit.
+_STARTUP_S = 180.0
+_CHUNK = 1 << 16
+_TAIL_BYTES = 2000
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def launch(request: Request) -> Iterator[Event]:
+    """Runs one worker and yields its events; ends with Finished or Lost. Closing it ends the worker."""
+    reader, writer = os.pipe()
+    with tempfile.TemporaryFile() as errors:
+        process = _start(request, writer, errors)
+        try:
+            os.close(writer)
+            yield from _events(process, reader, request.protocol.timeout_s, errors)
+        finally:
+            os.close(reader)
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+
+
+def _start(request: Request, writer: int, errors: IO[bytes]) -> subprocess.Popen[bytes]:
+    # Paddle sets one thread when it is imported, unless these say otherwise.
+    environment = os.environ | dict.fromkeys(_THREAD_VARIABLES, str(request.threads))
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bench.worker", str(writer)],
+            stdin=subprocess.PIPE,
+            stdout=errors,
+            stderr=errors,
+            pass_fds=(writer,),
+            env=environment,
+            # A session of its own: Ctrl-C in the terminal reaches the runner only.
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise WorkerError(f"a worker process can't be started ({error.strerror})") from error
+    assert process.stdin is not None
+    # A worker that dies while it starts is reported by what it left, not by the pipe that it broke.
+    with contextlib.suppress(BrokenPipeError), process.stdin:
+        process.stdin.write(msgspec.json.encode(request))
+    return process
+
+
+def _events(
+    process: subprocess.Popen[bytes], reader: int, timeout_s: float, errors: IO[bytes]
+) -> Iterator[Event]:
+    decoder = msgspec.json.Decoder(Event)
+    limit = _STARTUP_S
+    deadline = time.monotonic() + limit
+    buffer = b""
+    while True:
+        ready, _, _ = select.select([reader], [], [], max(deadline - time.monotonic(), 0.0))
+        if not ready:
+            process.kill()
+            yield Lost(FailureKind.TIMEOUT, f"no result within {limit:g} s; the worker was ended")
+            return
+        chunk = os.read(reader, _CHUNK)
+        if not chunk:
+            yield _lost(process, errors)
+            return
+        *lines, buffer = (buffer + chunk).split(b"\n")
+        for line in lines:
+            event: Event = decoder.decode(line)
+            if isinstance(event, Begin):
+                limit = timeout_s
+                deadline = time.monotonic() + limit
+            yield event
+            if isinstance(event, Finished):
+                # It may hang on its way out; nobody waits for that.
+                return
+
+
+def _lost(process: subprocess.Popen[bytes], errors: IO[bytes]) -> Lost:
+    code = process.wait()
+    if code < 0:
+        name = signal.Signals(-code).name
+        hint = " (the system may have run out of memory)" if -code == signal.SIGKILL else ""
+        return Lost(FailureKind.DIED, f"the worker was ended by {name}{hint}")
+    errors.seek(max(errors.seek(0, os.SEEK_END) - _TAIL_BYTES, 0))
+    tail = errors.read().decode(errors="replace").strip().splitlines()
+    last = f": {tail[-1].strip()}" if tail else ""
+    return Lost(FailureKind.DIED, f"the worker ended with status {code}{last}")

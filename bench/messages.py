@@ -1,0 +1,155 @@
+"""What the runner and its workers say to each other: a request in, events out, as JSON lines."""
+
+from __future__ import annotations
+
+import msgspec
+
+from bench.case import Case
+from bench.presets.schema import SubjectSpec
+from bench.record import Fact, Failure, FailureKind, Protocol, Stop, Window
+
+__all__ = [
+    "Begin",
+    "BlockTask",
+    "Calibrated",
+    "CaseFacts",
+    "CaseFailed",
+    "Event",
+    "FactsTask",
+    "Finished",
+    "GroupDone",
+    "GroupTask",
+    "Lost",
+    "Measured",
+    "ModelFacts",
+    "Note",
+    "Request",
+    "Stopped",
+]
+
+
+class FactsTask(msgspec.Struct, frozen=True, tag="facts"):
+    """Take the facts of one variant on one engine; cases come with ascending batches.
+
+    `image` asks for the facts that no batch changes as well: it is the shape of one input, or empty.
+    """
+
+    subject: str
+    variant: str
+    cases: tuple[Case, ...]
+    image: tuple[int, ...] = ()
+
+
+class GroupTask(msgspec.Struct, frozen=True):
+    """Sample the cases of one group, interleaved in an order that follows from the seed."""
+
+    key: str
+    seed: int
+    cases: tuple[Case, ...]
+
+
+class BlockTask(msgspec.Struct, frozen=True, tag="block"):
+    """Time groups in the given order."""
+
+    block: int
+    calibrate: bool
+    groups: tuple[GroupTask, ...]
+
+
+class Request(msgspec.Struct, frozen=True):
+    """Everything a worker needs. `weights` maps subject/variant to a file."""
+
+    subjects: tuple[SubjectSpec, ...]
+    protocol: Protocol
+    threads: int
+    memory_limit: int
+    folder: str
+    weights: dict[str, str]
+    task: FactsTask | BlockTask
+
+
+class Begin(msgspec.Struct, frozen=True, tag="begin"):
+    """Work on a case starts, and its time limit runs anew."""
+
+    case: str
+
+
+class ModelFacts(msgspec.Struct, frozen=True, tag="model"):
+    """Facts of a variant that no engine and no batch changes."""
+
+    subject: str
+    variant: str
+    facts: tuple[Fact, ...]
+
+
+class CaseFacts(msgspec.Struct, frozen=True, tag="facts"):
+    """Facts of a case, whose output was right."""
+
+    case: str
+    facts: tuple[Fact, ...]
+
+
+class Measured(msgspec.Struct, frozen=True, tag="window"):
+    """One burst."""
+
+    case: str
+    window: Window
+
+
+class Stopped(msgspec.Struct, frozen=True, tag="stop"):
+    """Sampling of a case ended."""
+
+    case: str
+    stop: Stop
+
+
+class Calibrated(msgspec.Struct, frozen=True, tag="calibration"):
+    """The block's calibration, by metric."""
+
+    block: int
+    windows: dict[str, Window]
+
+
+class GroupDone(msgspec.Struct, frozen=True, tag="group"):
+    """All cases of a group have their samples."""
+
+    key: str
+
+
+class CaseFailed(msgspec.Struct, frozen=True, tag="failed"):
+    """A case gave an error; the worker goes on with the others (and starts their group again)."""
+
+    case: str
+    failure: Failure
+
+
+class Note(msgspec.Struct, frozen=True, tag="note"):
+    """Something a reader of the report must know."""
+
+    text: str
+
+
+class Finished(msgspec.Struct, frozen=True, tag="finished"):
+    """The worker's last word."""
+
+
+class Lost(msgspec.Struct, frozen=True, tag="lost"):
+    """Said by the runner's side in place of a worker that died, hung or was killed."""
+
+    kind: FailureKind
+    message: str
+
+
+Event = (
+    Begin
+    | ModelFacts
+    | CaseFacts
+    | Measured
+    | Stopped
+    | Calibrated
+    | GroupDone
+    | CaseFailed
+    | Note
+    | Finished
+    | Lost
+)

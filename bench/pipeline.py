@@ -1,0 +1,170 @@
+"""The stages of a run, each from the folder and into it: train, measure. The report is the third."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.assemble import Heading, assemble
+from bench.case import Condition
+from bench.clock import WallClock
+from bench.environment import collect
+from bench.errors import ExitStatus
+from bench.journal import Journal
+from bench.launch import launch
+from bench.presets.schema import Preset, SubjectSpec, Training
+from bench.record import FailureKind, Protocol, Record, Suite
+from bench.run_folder import RunFolder, RunRequest
+from bench.runner import Plan, Progress, Runner
+from bench.storage import save_suite
+from bench.subjects import (
+    DataSource,
+    TrainingRequest,
+    given_weights,
+    kernel,
+    load_dataset,
+    variant_options,
+)
+from bench.subjects import train as train_variant
+
+if TYPE_CHECKING:
+    from dyrelu.training.job import Progress as TrainingProgress
+
+__all__ = ["Trained", "measure", "measurement_status", "train_all"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """One finished training run; `accuracy` is on the test images (0 to 1)."""
+
+    variant: str
+    seed: int
+    accuracy: float
+    reached: bool
+
+
+def train_all(
+    folder: RunFolder,
+    request: RunRequest,
+    training: Training,
+    source: DataSource,
+    on_progress: Callable[[str, int, TrainingProgress], None],
+) -> tuple[Trained, ...]:
+    """Trains every variant from every seed; what an earlier attempt finished is not trained again."""
+    dataset = load_dataset(training.dataset, source)
+    results = []
+    for seed in training.seeds:
+        for variant in request.preset.subjects[0].variants:
+            accuracy = train_variant(
+                TrainingRequest(
+                    spec=request.preset.subjects[0],
+                    training=training,
+                    variant=variant,
+                    seed=seed,
+                    folder=folder.training_of(variant, seed),
+                    threads=request.threads,
+                ),
+                dataset,
+                resume=True,
+                on_progress=lambda progress, v=variant, s=seed: on_progress(v, s, progress),  # type: ignore[misc]
+            )
+            results.append(Trained(variant, seed, accuracy, accuracy >= training.target))
+    return tuple(results)
+
+
+def measure(folder: RunFolder, request: RunRequest, progress: Progress) -> Suite:
+    """Measures what the preset names and writes `suite.json`, also when it is interrupted on the way."""
+    preset = request.preset
+    weights = _weights(folder, preset)
+    protocol = _protocol(preset)
+    plan = Plan(
+        subjects=preset.subjects,
+        cases=preset.cases(),
+        protocol=protocol,
+        threads=request.threads,
+        memory_limit=preset.measure.memory_limit,
+        folder=str(folder.exports),
+        weights=weights,
+        max_time_s=preset.measure.max_time * 60,
+    )
+    runner = Runner(plan, Journal(folder.journal), launch, WallClock(), progress)
+    heading = _heading(request, protocol, weights)
+    runner.run()
+    suite = assemble(heading, runner.entries)
+    save_suite(suite, folder.suite)
+    folder.discard_exports()
+    return suite
+
+
+def measurement_status(records: tuple[Record, ...]) -> ExitStatus:
+    """Failed cases fail the run; a case that is out of memory is a row and no failure."""
+    failed = any(r.skipped is not None and r.skipped.kind is not FailureKind.OUT_OF_MEMORY for r in records)
+    return ExitStatus.CASE_FAILED if failed else ExitStatus.DONE
+
+
+def _protocol(preset: Preset) -> Protocol:
+    measure = preset.measure
+    return Protocol(
+        reference=preset.reference,
+        seed=measure.seed,
+        blocks=measure.blocks,
+        rounds=measure.rounds,
+        max_rounds=2 * measure.rounds,
+        burst_ms=measure.burst_ms,
+        min_iterations=measure.min_iterations,
+        case_seconds=measure.case_seconds,
+        relative_interval=measure.relative_interval,
+        timeout_s=measure.timeout_s,
+    )
+
+
+def _weights(folder: RunFolder, preset: Preset) -> dict[str, str]:
+    """Files by subject/variant: the first seed's trained weights, and those that the preset names."""
+    found: dict[str, Path] = {}
+    for subject in preset.subjects:
+        for variant in subject.variants:
+            path = given_weights(subject, variant)
+            if path is None and preset.train is not None and subject is preset.subjects[0]:
+                path = folder.weights_of(variant, preset.train.seeds[0])
+            if path is not None:
+                found[f"{subject.name}/{variant}"] = path
+    return {name: str(path.resolve()) for name, path in found.items()}
+
+
+def _condition(request: RunRequest, subject: SubjectSpec, variant: str, weights: dict[str, str]) -> Condition:
+    given = given_weights(subject, variant)
+    if given is not None:
+        source = f"file {given.name}"
+    elif f"{subject.name}/{variant}" in weights and request.preset.train is not None:
+        source = f"trained, seed {request.preset.train.seeds[0]}"
+    else:
+        source = "random"
+    return Condition(
+        threads=request.threads,
+        kernel=kernel(subject),
+        weights=source,
+        options=variant_options(subject, variant),
+    )
+
+
+def _heading(request: RunRequest, protocol: Protocol, weights: dict[str, str]) -> Heading:
+    preset = request.preset
+    conditions = {
+        (subject.name, variant): _condition(request, subject, variant, weights)
+        for subject in preset.subjects
+        for variant in subject.variants
+    }
+    return Heading(
+        session=request.session,
+        preset=preset.name,
+        command=request.command,
+        started=request.started,
+        environment=collect(),
+        protocol=protocol,
+        cases=preset.cases(),
+        conditions=conditions,
+        target=preset.train.target if preset.train else None,
+        target_source=preset.train.target_source if preset.train else "",
+    )

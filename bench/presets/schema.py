@@ -1,0 +1,166 @@
+"""The typed form of a preset file. Every key that a file may hold is here, with its default and its unit."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from bench.case import Case, DType
+
+__all__ = [
+    "Changes",
+    "DyReLUSpec",
+    "Measurement",
+    "ModelEntry",
+    "ModelsSpec",
+    "Options",
+    "Preset",
+    "SubjectSpec",
+    "Training",
+]
+
+Positive = Annotated[int, Meta(ge=1)]
+PositiveNumber = Annotated[float, Meta(gt=0)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Name = Annotated[str, Meta(min_length=1)]
+
+
+class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Options of the dynamic activations: reduction R, pieces K, C's spatial mode, exact-ReLU start."""
+
+    reduction: Positive = 8
+    k: Annotated[int, Meta(ge=2)] = 2
+    spatial: Literal["residual", "paper", "seed"] = "residual"
+    zero_init: bool = False
+
+
+class DyReLUSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="dyrelu"):
+    """The project's own networks: one family, several activations.
+
+    `depth` and `stem` are the ResNets'; `width` is the small family's first stage.
+    """
+
+    family: Literal["resnet_cifar", "resnet", "mobilenet_v2"]
+    classes: Positive
+    image: tuple[Positive, Positive, Positive]
+    variants: Annotated[tuple[Name, ...], Meta(min_length=1)]
+    depth: Positive = 18
+    width: Positive = 16
+    stem: Literal["cifar", "imagenet"] = "cifar"
+    options: Options = Options()
+
+    @property
+    def name(self) -> str:
+        """Such as resnet8-w16, resnet18-cifar or mobilenet_v2."""
+        if self.family == "resnet_cifar":
+            return f"resnet{self.depth}-w{self.width}"
+        return f"resnet{self.depth}-{self.stem}" if self.family == "resnet" else self.family
+
+
+class ModelEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Somebody's model: `factory` is package.module:callable, called with no argument.
+
+    `weights` is a safetensors file with the layer's state; without one the weights are random.
+    """
+
+    name: Name
+    factory: Name
+    weights: str = ""
+
+
+class ModelsSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="models"):
+    """Any Paddle models with one input shape."""
+
+    image: Annotated[tuple[Positive, ...], Meta(min_length=1)]
+    models: Annotated[tuple[ModelEntry, ...], Meta(min_length=1)]
+    name: Name = "models"
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The names of the models."""
+        return tuple(entry.name for entry in self.models)
+
+
+SubjectSpec = DyReLUSpec | ModelsSpec
+
+
+class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Training to a target. `target` is a test accuracy (0 to 1); `epochs` None leaves it to the recipe."""
+
+    dataset: Literal["digits", "cifar10"]
+    recipe: Name
+    target: Share
+    target_source: Name
+    seeds: Annotated[tuple[Annotated[int, Meta(ge=0)], ...], Meta(min_length=1)] = (0,)
+    epochs: Positive | None = None
+
+
+class Measurement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is measured, and how long. `threads` 0 means all cores; `max_time` is in minutes, 0 is no limit.
+
+    Bursts are `burst_ms` long and at least `min_iterations` steps; a case may take `case_seconds` in a block
+    and is given up after `timeout_s` without a sign of life. `memory_limit` (bytes, 0 is none) bounds the
+    address space of a worker.
+    """
+
+    batches: Annotated[tuple[Positive, ...], Meta(min_length=1)]
+    engines: Annotated[tuple[Name, ...], Meta(min_length=1)]
+    dtype: DType = DType.FLOAT32
+    threads: Annotated[int, Meta(ge=0)] = 0
+    seed: Annotated[int, Meta(ge=0)] = 0
+    blocks: Positive = 9
+    rounds: Positive = 5
+    burst_ms: PositiveNumber = 20.0
+    min_iterations: Positive = 5
+    case_seconds: PositiveNumber = 10.0
+    relative_interval: Share = 0.0
+    timeout_s: PositiveNumber = 120.0
+    max_time: Annotated[float, Meta(ge=0)] = 0.0
+    memory_limit: Annotated[int, Meta(ge=0)] = 0
+
+
+class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A whole job. The first variant of the first subject is the one that ratios are taken to.
+
+    Only the first subject is trained.
+    """
+
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    description: str
+    subjects: Annotated[tuple[SubjectSpec, ...], Meta(min_length=1)]
+    measure: Measurement
+    train: Training | None = None
+
+    @property
+    def reference(self) -> str:
+        """The variant that ratios are taken to."""
+        return self.subjects[0].variants[0]
+
+    def cases(self) -> tuple[Case, ...]:
+        """Every case, by subject, engine, batch (ascending) and variant."""
+        return tuple(
+            Case(subject.name, variant, batch, subject.image, self.measure.dtype, engine)
+            for subject in self.subjects
+            for engine in self.measure.engines
+            for batch in sorted(self.measure.batches)
+            for variant in subject.variants
+        )
+
+
+class Changes(msgspec.Struct, frozen=True):
+    """What the command line changes in a preset; None leaves it as it is."""
+
+    variants: tuple[str, ...] | None = None
+    batches: tuple[int, ...] | None = None
+    engines: tuple[str, ...] | None = None
+    models: tuple[str, ...] | None = None
+    weights: tuple[str, ...] | None = None
+    image: tuple[int, ...] | None = None
+    threads: int | None = None
+    seed: int | None = None
+    blocks: int | None = None
+    epochs: int | None = None
+    max_time: float | None = None
+    timeout_s: float | None = None

@@ -1,0 +1,192 @@
+"""From raw windows to values per block and estimates, and what is to be said about them."""
+
+from __future__ import annotations
+
+import statistics as plain
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.record import HARNESS_OVERHEAD, LATENCY, Protocol, Record, Series, Suite, Window
+from bench.statistics import Estimate, blocks_needed, median_estimate, percentile, ratio_estimate
+
+__all__ = [
+    "LATENCY",
+    "CaseResult",
+    "block_values",
+    "calibration_drift",
+    "case_result",
+    "latency_percentile",
+    "latency_series",
+    "ratio_to_reference",
+    "warnings",
+]
+
+# Beyond this relative half-width an interval says little; a reader is told.
+_WIDE_INTERVAL = 0.10
+# A calibration that moves further than this between blocks is a machine that changed speed.
+_CALIBRATION_DRIFT = 0.10
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """What a record says of time. Latency in ms a step, throughput in images/s.
+
+    `inconclusive` is a reason, empty where the estimates can be used.
+    """
+
+    latency_ms: Estimate
+    throughput: Estimate
+    kept_windows: int
+    discarded_windows: int
+    inconclusive: str
+
+
+def latency_series(record: Record) -> Series | None:
+    """The record's times, or None where it has none."""
+    return next((series for series in record.series if series.metric == LATENCY), None)
+
+
+def _measured(record: Record) -> list[Window]:
+    series = latency_series(record)
+    return [window for window in series.windows if not window.warmup] if series else []
+
+
+def block_values(record: Record, protocol: Protocol) -> dict[int, float]:
+    """Milliseconds a step in each block: the median over its bursts of the burst's mean.
+
+    Disturbed bursts don't count, unless a block has too few others (`max_discarded`): then the block is
+    estimated from all of its bursts, and `case_result` calls the case inconclusive.
+    """
+    values: dict[int, float] = {}
+    for block, windows in _by_block(_measured(record)).items():
+        kept = [window for window in windows if not window.discarded]
+        used = kept if not _too_disturbed(windows, protocol) else windows
+        values[block] = plain.median(plain.fmean(window.values) for window in used)
+    return dict(sorted(values.items()))
+
+
+def _by_block(windows: Iterable[Window]) -> dict[int, list[Window]]:
+    blocks: dict[int, list[Window]] = {}
+    for window in windows:
+        blocks.setdefault(window.block, []).append(window)
+    return blocks
+
+
+def _too_disturbed(windows: Sequence[Window], protocol: Protocol) -> bool:
+    return sum(bool(window.discarded) for window in windows) > protocol.max_discarded * len(windows)
+
+
+def case_result(record: Record, protocol: Protocol) -> CaseResult:
+    """Estimates over blocks, or NaN for a case without any time."""
+    values = list(block_values(record, protocol).values())
+    measured = _measured(record)
+    discarded = sum(bool(window.discarded) for window in measured)
+    batch = record.case.batch
+    return CaseResult(
+        latency_ms=median_estimate(values, protocol.confidence),
+        throughput=median_estimate([1000.0 * batch / value for value in values], protocol.confidence),
+        kept_windows=len(measured) - discarded,
+        discarded_windows=discarded,
+        inconclusive=_inconclusive(_by_block(measured), protocol),
+    )
+
+
+def _inconclusive(blocks: Mapping[int, Sequence[Window]], protocol: Protocol) -> str:
+    if not blocks:
+        return ""
+    disturbed = sum(_too_disturbed(windows, protocol) for windows in blocks.values())
+    # One bad block among many can't move a median by much; a third of them can.
+    if 3 * disturbed > len(blocks):
+        return f"disturbed in {disturbed} of {len(blocks)} blocks"
+    needed = blocks_needed(protocol.confidence)
+    if len(blocks) < needed:
+        return f"{len(blocks)} of the {needed} blocks that an interval needs"
+    return ""
+
+
+def ratio_to_reference(record: Record, reference: Record, protocol: Protocol) -> Estimate:
+    """Throughput of `record` over that of `reference`, paired inside the blocks that both ran whole."""
+    cut = {*record.unpaired, *reference.unpaired}
+    own, other = block_values(record, protocol), block_values(reference, protocol)
+    blocks = [block for block in own if block in other and block not in cut]
+    return ratio_estimate([other[b] for b in blocks], [own[b] for b in blocks], protocol.confidence)
+
+
+def latency_percentile(record: Record, percent: float) -> float | None:
+    """Percentile of the single step times (ms) of undisturbed bursts; None where there are too few."""
+    values = [value for window in _measured(record) if not window.discarded for value in window.values]
+    return percentile(values, percent)
+
+
+def calibration_drift(series: Series) -> float:
+    """Spread of a calibration workload between blocks: largest over smallest block median, minus 1."""
+    medians = [
+        plain.median(value for window in windows for value in window.values)
+        for windows in _by_block(series.windows).values()
+    ]
+    return max(medians) / min(medians) - 1.0 if medians else 0.0
+
+
+def warnings(suite: Suite) -> tuple[str, ...]:
+    """Everything a reader must know before believing the figures, each with its remedy."""
+    found: list[str] = []
+    for session in suite.sessions:
+        found += session.warnings
+        records = [record for record in suite.records if record.session == session.id]
+        found += _session_warnings(records, session.protocol)
+        for series in session.calibration:
+            if series.metric == HARNESS_OVERHEAD:
+                # Tens of nanoseconds: its relative spread says nothing of the machine.
+                continue
+            drift = calibration_drift(series)
+            if drift > _CALIBRATION_DRIFT:
+                found.append(
+                    f"The machine's own speed moved by {drift:.0%} between blocks ({series.metric}, a "
+                    "workload that no variant changes): believe the ratios, which are paired inside blocks, "
+                    "rather than absolute times, or measure on a quieter machine."
+                )
+    return tuple(dict.fromkeys(found))
+
+
+def _session_warnings(records: Sequence[Record], protocol: Protocol) -> list[str]:
+    timed = [(record, case_result(record, protocol)) for record in records if record.series]
+    found = []
+    disturbed = [record.case.key for record, result in timed if result.inconclusive]
+    if disturbed:
+        found.append(
+            f"{len(disturbed)} of {len(timed)} cases are inconclusive ({_some(disturbed)}): close other "
+            "programs, or raise --blocks."
+        )
+    wide = [record.case.key for record, result in timed if _is_wide(result.latency_ms)]
+    if wide:
+        found.append(
+            f"{len(wide)} of {len(timed)} cases have an interval wider than ±{_WIDE_INTERVAL:.0%} "
+            f"({_some(wide)}): raise --blocks or measure on a quieter machine."
+        )
+    discarded = sum(result.discarded_windows for _, result in timed)
+    windows = discarded + sum(result.kept_windows for _, result in timed)
+    if discarded:
+        found.append(
+            f"{discarded} of {windows} bursts ({discarded / windows:.1%}) were disturbed by other work on "
+            "the machine and don't count in the estimates; they are kept in suite.json."
+        )
+    cut = sorted({block for record in records for block in record.unpaired})
+    if cut:
+        found.append(
+            f"A worker was lost in block {', '.join(map(str, cut))}: the groups it was measuring give no "
+            "ratios there; the failures table says why."
+        )
+    failed = [record.case.key for record in records if record.skipped]
+    if failed:
+        have = "case has" if len(failed) == 1 else "cases have"
+        found.append(f"{len(failed)} {have} no result ({_some(failed)}): the failures table says why.")
+    return found
+
+
+def _is_wide(estimate: Estimate) -> bool:
+    return estimate.has_interval and (estimate.high - estimate.low) / 2 > _WIDE_INTERVAL * estimate.value
+
+
+def _some(keys: Sequence[str], limit: int = 3) -> str:
+    rest = len(keys) - limit
+    return ", ".join(keys[:limit]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,213 @@
+"""What a measurement leaves behind: raw samples, exact facts, failures. Nothing derived is stored.
+
+Everything is immutable, slotted and parsed loudly: an unknown key in a file is an error.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from bench.case import Case, Condition
+from bench.environment import Environment
+from bench.units import Direction, Unit
+
+__all__ = [
+    "HARNESS_OVERHEAD",
+    "LATENCY",
+    "SCHEMA_VERSION",
+    "BlockOrder",
+    "Bound",
+    "Disturbance",
+    "Fact",
+    "Failure",
+    "FailureKind",
+    "Protocol",
+    "Record",
+    "Series",
+    "Session",
+    "Stop",
+    "StopReason",
+    "Suite",
+    "Window",
+]
+
+# 1: first schema.
+SCHEMA_VERSION = 1
+
+# The sampled metric: milliseconds a step. Throughput is the same datum, batch / latency.
+LATENCY = "latency"
+# The calibration that times an empty step: what the harness itself adds to each.
+HARNESS_OVERHEAD = "harness_overhead"
+
+
+class Bound(StrEnum):
+    """How a fact's value is to be read."""
+
+    EXACT = "exact"
+    AT_LEAST = "at least"
+    PEAK = "peak"
+    CUMULATIVE_PEAK = "cumulative peak"
+
+
+class FailureKind(StrEnum):
+    """Why a case has no value, or lacks a block."""
+
+    OUT_OF_MEMORY = "out of memory"
+    TIMEOUT = "timeout"
+    DIED = "worker died"
+    PARITY = "parity"
+    ERROR = "error"
+    UNAVAILABLE = "engine unavailable"
+    NOT_RUN = "not run"
+
+
+class StopReason(StrEnum):
+    """Why sampling of a case ended in a block."""
+
+    COUNT = "count reached"
+    INTERVAL = "interval narrow enough"
+    TIME = "time limit"
+    ROUNDS = "round limit"
+
+
+class Fact(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A quantity that is not sampled. `note` says what a reader must know, such as unknown operators."""
+
+    metric: str
+    unit: Unit
+    value: int | float
+    bound: Bound = Bound.EXACT
+    note: str = ""
+
+
+class Disturbance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What the machine did to a window. Shares are of the window's wall time (0 to 1, per core for steal).
+
+    `pressure` is the kernel's "some" CPU pressure: the share in which a runnable task waited for a core.
+    A negative value means that this machine does not tell.
+    """
+
+    steal: float
+    pressure: float
+    involuntary_switches: int
+    load: float
+
+
+class Window(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One burst: consecutive step times in the series' unit, taken in one go.
+
+    A `warmup` or `discarded` (with the reason) window is kept and not used in estimates.
+    """
+
+    block: int
+    values: tuple[float, ...]
+    warmup: bool = False
+    discarded: str = ""
+    disturbance: Disturbance | None = None
+
+
+class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Raw samples of one metric."""
+
+    metric: str
+    unit: Unit
+    direction: Direction
+    windows: tuple[Window, ...]
+
+
+class Failure(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Something that cost a case a block (`block` >= 0) or everything (`block` -1, before any block)."""
+
+    kind: FailureKind
+    message: str
+    block: int = -1
+
+
+class Stop(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Why sampling ended in a block."""
+
+    block: int
+    reason: StopReason
+
+
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Everything known of one case in one session.
+
+    `skipped` is set where the case gave no time at all; `unpaired` lists blocks in which its group was
+    cut by a dead worker, so that no ratio may be taken there.
+    """
+
+    case: Case
+    condition: Condition
+    session: str
+    facts: tuple[Fact, ...] = ()
+    series: tuple[Series, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    stops: tuple[Stop, ...] = ()
+    unpaired: tuple[int, ...] = ()
+    skipped: Failure | None = None
+
+
+class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How a session measured; the defaults are the protocol of the documentation.
+
+    Times in milliseconds (`_ms`) or seconds (`_s`); `max_*` shares between 0 and 1.
+    """
+
+    reference: str
+    seed: int = 0
+    blocks: int = 9
+    rounds: int = 5
+    max_rounds: int = 10
+    burst_ms: float = 20.0
+    min_iterations: int = 5
+    max_iterations: int = 2000
+    case_seconds: float = 10.0
+    relative_interval: float = 0.0
+    warmup_tolerance: float = 0.05
+    max_warmup_bursts: int = 8
+    timeout_s: float = 120.0
+    max_steal: float = 0.05
+    max_pressure: float = 0.10
+    max_switches_per_second: float = 500.0
+    max_discarded: float = 0.5
+    confidence: float = 0.95
+    parity_tolerance: float = 1e-4
+
+
+class BlockOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The order in which a block ran its groups, and each group's variants in its first round."""
+
+    block: int
+    groups: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+class Session(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One run of the harness on one machine. `started` is UTC; `command` reproduces it.
+
+    `target` is the accuracy to reach (0 to 1) and `target_source` where that figure comes from.
+    """
+
+    id: str
+    environment: str
+    protocol: Protocol
+    preset: str
+    command: str
+    started: str
+    order: tuple[BlockOrder, ...] = ()
+    calibration: tuple[Series, ...] = ()
+    warnings: tuple[str, ...] = ()
+    target: float | None = None
+    target_source: str = ""
+    planned: tuple[Case, ...] = ()
+
+
+class Suite(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What `suite.json` holds. Records refer to sessions, sessions to environments, so that shards merge."""
+
+    schema_version: int
+    environments: dict[str, Environment]
+    sessions: tuple[Session, ...]
+    records: tuple[Record, ...]

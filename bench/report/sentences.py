@@ -1,0 +1,211 @@
+"""The summary: sentences that a reader can act on, and that claim no more than the figures do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bench.record import Bound
+from bench.report.accuracy import accuracy_difference, standard_error
+from bench.report.comparison import VariantRow, comparison
+from bench.report.formats import bytes_text, estimate, exact, percent, points, ratio, relative
+from bench.report.table import CaseRow, Panel, Report, Status, counts
+from bench.report.text import escape
+
+__all__ = ["summary"]
+
+
+def summary(report: Report) -> tuple[str, ...]:
+    """Markdown bullets: target, accuracy, speed, size, and what is missing."""
+    rows = comparison(report)
+    lines = [
+        *_target(rows),
+        *_accuracy(report, rows),
+        *_speed(report, rows),
+        *_size(rows),
+        *_coverage(report),
+    ]
+    return tuple(lines)
+
+
+def _names(rows: Iterable[VariantRow]) -> str:
+    return ", ".join(_with_accuracy(row) for row in rows)
+
+
+def _with_accuracy(row: VariantRow) -> str:
+    if row.test is None:
+        return escape(row.variant)
+    seeds = f", {row.seeds_reached} of {row.test.seeds} seeds" if row.test.seeds > 1 else ""
+    return f"{escape(row.variant)} ({percent(row.test.mean)}{seeds})"
+
+
+def _by_variant(rows: Iterable[VariantRow]) -> list[VariantRow]:
+    """One row a variant: accuracies are the same in every setting."""
+    return list({row.variant: row for row in rows}.values())
+
+
+def _target(rows: tuple[VariantRow, ...]) -> list[str]:
+    if not any(row.runs for row in rows):
+        return [
+            "**Accuracy.** Nothing was trained here: accuracies are unknown, and no figure says whether a "
+            "variant learns."
+        ]
+    target = next((row.target for row in rows if row.target), None)
+    if target is None:
+        return [
+            "**Target.** No target accuracy was set, so speeds are given for every variant, however well it "
+            "learned."
+        ]
+    variants = _by_variant(rows)
+    reached = [row for row in variants if row.reached is True]
+    missed = [row for row in variants if row.reached is False]
+    unknown = [row for row in variants if row.reached is None]
+    source = f" ({escape(target.source)})" if target.source else ""
+    line = f"**Target.** {percent(target.value, 1)} test accuracy{source}:"
+    parts = [f"reached by {_names(reached)}"] if reached else ["reached by no variant"]
+    if missed:
+        parts.append(f"missed by {_names(missed)}")
+    if unknown:
+        parts.append(f"not known for {_names(unknown)}, without a finished training run")
+    ending = ". Those that missed it, or may have, get no speed headline." if missed or unknown else "."
+    return [f"{line} {'; '.join(parts)}{ending}"]
+
+
+def _accuracy(report: Report, rows: tuple[VariantRow, ...]) -> list[str]:
+    variants = _by_variant(rows)
+    reference = next((row for row in variants if row.is_reference), None)
+    if reference is None or reference.test is None:
+        return []
+    lines = []
+    for row in variants:
+        found = None if row is reference else accuracy_difference(row.runs, reference.runs)
+        if found is None:
+            continue
+        error = f"{100 * found.standard_error:.2f}"
+        line = (
+            f"**Accuracy.** {escape(row.variant)} differs from {escape(report.reference)} by "
+            f"{points(found.value)} points on {exact(found.images)} test images"
+        )
+        if found.seeds == 1:
+            line += f"; one such accuracy has a binomial standard error of {error} points, so this is "
+            line += "within noise" if found.within_noise else "more than the choice of test images explains"
+            line += ". One seed supports no claim either way."
+        else:
+            line += (
+                f" (mean of {found.seeds} paired seeds, 95% interval {points(found.low)} to "
+                f"{points(found.high)}; binomial standard error of one accuracy {error}): "
+            )
+            line += "within noise." if found.within_noise else "a difference beyond the spread of the seeds."
+        lines.append(line)
+    if not lines:
+        alone = standard_error(reference.test.mean, reference.test.images)
+        lines.append(
+            f"**Accuracy.** {escape(report.reference)} {percent(reference.test.mean)}, with a binomial "
+            f"standard error of {100 * alone:.2f} points; there is no other finished variant to compare."
+        )
+    return lines
+
+
+def _speed(report: Report, rows: tuple[VariantRow, ...]) -> list[str]:
+    trained = any(row.runs for row in rows)
+    allowed = [
+        row.variant for row in _by_variant(rows) if row.reached is True or row.target is None or not trained
+    ]
+    if rows and not allowed:
+        return [
+            "**Speed.** No variant reached the target, so there is no headline; the tables hold every figure."
+        ]
+    lines = [line for panel in report.panels for line in _panel_speed(panel, allowed)]
+    if lines:
+        confidence = report.suite.sessions[0].protocol.confidence
+        lines.append(
+            f"**Intervals** cover the median with {confidence:.0%} each and are not corrected for their "
+            "number; ratios are paired inside blocks."
+        )
+        if report.reference in report.variants and report.reference not in allowed:
+            lines.append(
+                f"{escape(report.reference)} has not been shown to reach the target itself: ratios to it "
+                "compare costs, not equals."
+            )
+    return lines
+
+
+def _panel_speed(panel: Panel, allowed: list[str]) -> list[str]:
+    lines = []
+    batches = tuple(dict.fromkeys((panel.batches[0], panel.batches[-1])))
+    for variant in panel.variants:
+        rows = [row for batch in batches if (row := panel.row(variant, batch)) is not None]
+        if variant not in allowed or not rows:
+            continue
+        known = [row for row in rows if row.ratio or (row.is_reference and row.result)]
+        # The yardstick is named once: what follows is in the same unit.
+        speeds = [_pace(row, named=row is known[0]) for row in known]
+        absent = [f"{_absent(row)} at batch {row.case.batch}" for row in rows if row not in known]
+        parts = [f"runs at {' and at '.join(speeds)}"] if speeds else []
+        role = ", the reference," if variant == panel.reference else ""
+        line = ", and ".join([*parts, *absent])
+        lines.append(f"**Speed, {escape(panel.label)}.** {escape(variant)}{role} {line}.")
+    return lines
+
+
+def _absent(row: CaseRow) -> str:
+    if row.record is not None and row.record.skipped is not None:
+        return f"was not measured ({row.record.skipped.kind.value})"
+    return f"has no ratio ({escape(row.ratio_reason)})" if row.result else "is missing"
+
+
+def _pace(row: CaseRow, *, named: bool) -> str:
+    """The reference's own throughput, or a variant's as a share of it; doubts are said."""
+    where = f"at batch {row.case.batch}"
+    if row.ratio is None:
+        doubt = f" (inconclusive: {escape(row.reason)})" if row.status is Status.INCONCLUSIVE else ""
+        return f"{estimate(row.result.throughput)} images/s {where}{doubt}" if row.result else ""
+    if named:
+        where = f"of {escape(row.session.protocol.reference)}'s throughput {where}"
+    if row.ratio_reason:
+        return f"{row.ratio.value:.3f} {where} (inconclusive: {escape(row.ratio_reason)})"
+    covers_one = row.ratio.low <= 1.0 <= row.ratio.high
+    return f"{ratio(row.ratio)} {where}{' (no difference shown)' if covers_one else ''}"
+
+
+def _size(rows: tuple[VariantRow, ...]) -> list[str]:
+    lines = []
+    for row in rows:
+        reference = next((r for r in rows if r.is_reference and r.setting == row.setting), None)
+        if reference is None or row is reference:
+            continue
+        parts = [
+            part
+            for metric, name in (
+                ("parameters_trainable", "trainable parameters"),
+                ("flops", "FLOPs an image"),
+            )
+            if (part := _change(row, reference, metric, name))
+        ]
+        size = row.fact("model_bytes")
+        if size is not None and parts:
+            parts.append(f"{bytes_text(size.value)} on disk")
+        if parts:
+            lines.append(f"**Size.** {escape(row.variant)} has {', '.join(parts)}.")
+    return lines
+
+
+def _change(row: VariantRow, reference: VariantRow, metric: str, name: str) -> str:
+    own, other = row.fact(metric), reference.fact(metric)
+    if own is None or other is None or other.value == 0:
+        return ""
+    if other.bound is Bound.AT_LEAST:
+        return f"an unknown change in {name} (the reference's count is a lower bound)"
+    bound = "at least " if own.bound is Bound.AT_LEAST else ""
+    return f"{bound}{relative(own.value, other.value)} {name}"
+
+
+def _coverage(report: Report) -> list[str]:
+    found = counts(report.rows)
+    total = len(report.rows)
+    if total == 0:
+        return ["**Cases.** None was measured: this report holds training only."]
+    advice = ": see Failures and Warnings" if found.failed or found.inconclusive or found.missing else ""
+    return [
+        f"**Cases.** {total} planned, {found.measured} measured ({found.inconclusive} of them inconclusive), "
+        f"{found.failed} failed or skipped, {found.missing} missing{advice}."
+    ]

@@ -1,0 +1,39 @@
+"""The one place that writes a report's files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.report.markdown import markdown
+from bench.report.plots import PLOTS, draw
+from bench.report.table import assemble
+from bench.report.tables_csv import comparison_csv, results_csv, training_csv
+from bench.storage import load_suite, write_atomically
+from bench.training_run import read_training_runs
+
+__all__ = ["write_report"]
+
+
+def write_report(run_dir: Path) -> tuple[Path, ...]:
+    """Remakes every report file of a run folder from its `suite.json` and `training/**/*.jsonl`.
+
+    Gives the written paths. A plot that an earlier report drew and that has no data now is removed, so that
+    no stale picture lies beside a new report. Raises InputError for unreadable input or an unwritable folder.
+    """
+    report = assemble(load_suite(run_dir), read_training_runs(run_dir / "training"))
+    drawn = {plot: draw(plot, report) for plot in PLOTS if plot.has_data(report)}
+    files = {
+        "report.md": markdown(report, {plot.name: plot.alternative for plot in drawn}).encode(),
+        "comparison.csv": comparison_csv(report).encode(),
+        "results.csv": results_csv(report).encode(),
+        "training.csv": training_csv(report).encode(),
+    }
+    for plot, images in drawn.items():
+        files |= {f"plots/{plot.name}.{ending}": content for ending, content in images.items()}
+    for name, content in files.items():
+        write_atomically(run_dir / name, content)
+    for plot in PLOTS:
+        if plot not in drawn:
+            for ending in ("png", "svg"):
+                (run_dir / "plots" / f"{plot.name}.{ending}").unlink(missing_ok=True)
+    return tuple(run_dir / name for name in files)

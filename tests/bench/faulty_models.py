@@ -1,0 +1,105 @@
+"""Models for tests with real worker processes: a healthy one and one for each way to fail."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import paddle
+from paddle import nn
+
+_IMAGE = (3, 8, 8)
+
+
+class Healthy(nn.Layer):  # type: ignore[misc]
+    """A small convolution network without anything unusual."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2D(3, 4, 3, padding=1)
+        self.head = nn.Linear(4 * 8 * 8, 5)
+
+    def forward(self, x):  # type: ignore[no-untyped-def]
+        return self.head(nn.functional.relu(self.conv(x)).flatten(1))
+
+
+class Killed(Healthy):
+    """Its worker is killed from outside, as the system does when memory runs out, at batch 2."""
+
+    def forward(self, x):  # type: ignore[no-untyped-def]
+        if x.shape[0] == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().forward(x)
+
+
+class Hanging(Healthy):
+    """Never comes back at batch 2."""
+
+    def forward(self, x):  # type: ignore[no-untyped-def]
+        if x.shape[0] == 2:
+            time.sleep(10_000)
+        return super().forward(x)
+
+
+class Hungry(Healthy):
+    """Asks for 40 TB at batch 2."""
+
+    def forward(self, x):  # type: ignore[no-untyped-def]
+        if x.shape[0] == 2:
+            paddle.zeros([10**13])
+        return super().forward(x)
+
+
+class LateKilled(Healthy):
+    """Is killed during timing, not while facts are taken: at its 30th step of batch 2."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps = 0
+
+    def forward(self, x):  # type: ignore[no-untyped-def]
+        self.steps += x.shape[0] == 2
+        if self.steps == 30:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().forward(x)
+
+
+class Strange(Healthy):
+    """Uses an operator that no table of FLOPs knows."""
+
+    def forward(self, x):  # type: ignore[no-untyped-def]
+        return paddle.cumsum(super().forward(x), axis=1)
+
+
+class NotANumber(Healthy):
+    """Gives no finite output."""
+
+    def forward(self, x):  # type: ignore[no-untyped-def]
+        return super().forward(x) / 0.0
+
+
+class Raising(Healthy):
+    """Raises at batch 2."""
+
+    def forward(self, x):  # type: ignore[no-untyped-def]
+        if x.shape[0] == 2:
+            raise ValueError("this layer takes no pairs")
+        return super().forward(x)
+
+
+class Moody(Healthy):
+    """Gives another output each time it is asked, so that no engine agrees with eager mode."""
+
+    def forward(self, x):  # type: ignore[no-untyped-def]
+        return super().forward(x) + (0.0 if paddle.in_dynamic_mode() else 1.0)
+
+
+def not_a_layer() -> int:
+    """A factory that builds no model."""
+    return 3
+
+
+def raises() -> None:
+    """A factory that fails."""
+    raise RuntimeError("no weights here")

@@ -1,0 +1,133 @@
+"""Counts against hand-made totals, the reference figures, and operators that nobody knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import paddle
+import pytest
+from paddle import nn
+
+from bench.metrics.flops import count, flop_facts
+from bench.metrics.parameters import parameter_facts
+from bench.metrics.trace import TracedOperator, trace
+from bench.record import Bound, Fact
+from dyrelu.activations import build
+from dyrelu.models import resnet18
+from tests.bench.faulty_models import Strange
+
+
+def by_metric(facts: tuple[Fact, ...]) -> dict[str, Fact]:
+    return {fact.metric: fact for fact in facts}
+
+
+class Of(nn.Layer):
+    """A layer made of one function."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Any) -> Any:
+        return self.function(x)
+
+
+# One image of 4 x 6 x 6: 144 elements. MACs and FLOPs derived by hand.
+@pytest.mark.parametrize(
+    ("make", "macs", "flops"),
+    [
+        (lambda: nn.Conv2D(4, 8, 3, padding=1, bias_attr=False), 8 * 36 * 4 * 9, 2 * 8 * 36 * 4 * 9),
+        (lambda: nn.Conv2D(4, 8, 3, padding=1), 8 * 36 * 36, 2 * 8 * 36 * 36 + 8 * 36),
+        (
+            lambda: nn.Conv2D(4, 8, 3, stride=2, padding=1, groups=2, bias_attr=False),
+            8 * 9 * 18,
+            2 * 8 * 9 * 18,
+        ),
+        (lambda: nn.Conv2D(4, 4, 3, padding=1, groups=4, bias_attr=False), 4 * 36 * 9, 2 * 4 * 36 * 9),
+        (lambda: nn.Conv2DTranspose(4, 2, 2, stride=2, bias_attr=False), 144 * 2 * 4, 2 * 144 * 2 * 4),
+        (lambda: nn.Linear(6, 5), 24 * 6 * 5, 2 * 24 * 6 * 5 + 24 * 5),
+        (lambda: nn.BatchNorm2D(4), 0, 2 * 144),
+        (lambda: nn.ReLU(), 0, 144),
+        (lambda: nn.ReLU6(), 0, 2 * 144),
+        (lambda: nn.Sigmoid(), 0, 4 * 144),
+        (lambda: nn.Softmax(), 0, 5 * 144),
+        (lambda: nn.AdaptiveAvgPool2D(1), 0, 144),
+        (lambda: nn.MaxPool2D(2), 0, 144),
+        (lambda: Of(lambda x: x.mean(axis=[2, 3])), 0, 144),
+        (lambda: Of(lambda x: paddle.maximum(x + x, x * x)), 0, 3 * 144),
+        (lambda: Of(lambda x: 2 * x), 0, 144),
+        (lambda: Of(lambda x: x + 1), 0, 144),
+        (lambda: Of(lambda x: x.reshape([1, 144]).transpose([1, 0]).flatten()), 0, 0),
+        (lambda: Of(lambda x: paddle.matmul(x, x, transpose_y=True)), 4 * 6 * 6 * 6, 2 * 4 * 6 * 6 * 6),
+    ],
+)
+def test_one_layer_of_each_kind(make: Callable[[], nn.Layer], macs: int, flops: int) -> None:
+    total = count(trace(make(), (4, 6, 6)))
+    assert total.unknown == ()
+    assert (total.macs, total.flops) == (macs, flops)
+
+
+def test_an_unknown_operator_is_named_and_makes_the_count_a_bound() -> None:
+    facts = by_metric(flop_facts(Strange(), (3, 8, 8)))
+    assert facts["macs"].bound is Bound.AT_LEAST
+    assert "cumsum" in facts["flops"].note
+    assert facts["macs"].value == 3 * 9 * 4 * 64 * 0 + 4 * 64 * 27 + 256 * 5
+
+
+def test_unknown_operators_are_listed_once() -> None:
+    strange = TracedOperator("unheard_of", (), (), {})
+    assert count([strange, strange]).unknown == ("unheard_of",)
+
+
+# ../shared figures of the definitions: the CIFAR ResNet-18 at 32x32.
+HYPER_MACS = {"relu": 0, "dyrelu_a": 176_544, "dyrelu_b": 872_960, "dyrelu_c": 872_960 + 557_056}
+PARAMETERS = {
+    "relu": (11_173_962, 11_183_562),
+    "dyrelu_a": (11_351_062, 11_360_662),
+    "dyrelu_b": (12_063_026, 12_072_626),
+    "dyrelu_c": (12_066_947, 12_076_547),
+}
+
+
+@pytest.mark.parametrize("variant", sorted(HYPER_MACS))
+def test_resnet18_has_the_reference_counts(variant: str) -> None:
+    model = resnet18(act_layer=build(variant), num_classes=10, stem="cifar")
+    size = by_metric(parameter_facts(model))
+    assert (size["parameters_trainable"].value, size["parameters_total"].value) == PARAMETERS[variant]
+    assert size["model_bytes"].value == 4 * PARAMETERS[variant][1]
+    cost = by_metric(flop_facts(model, (3, 32, 32)))
+    assert cost["macs"].bound is Bound.EXACT, cost["macs"].note
+    assert cost["macs"].value == 555_422_720 + HYPER_MACS[variant]
+
+
+def test_the_stock_stem_has_fifteen_times_fewer_macs() -> None:
+    model = resnet18(act_layer=build("relu"), num_classes=10, stem="imagenet")
+    assert by_metric(flop_facts(model, (3, 32, 32)))["macs"].value == 37_016_576
+
+
+def test_dyrelu_b_costs_six_operations_an_element_and_its_hyper_function() -> None:
+    """Per element 2 multiplications, 3 additions, 1 ReLU (the folded maximum), and 1 in pooling."""
+    channels, side = 64, 32
+    total = count(trace(build("dyrelu_b")(channels), (channels, side, side)))
+    hidden, coefficients = channels // 8, 4 * channels
+    elements = channels * side * side
+    linears = 2 * (channels * hidden + hidden * coefficients) + hidden + coefficients
+    # ReLU; sigmoid; times 2, minus 1; lambda_b for half of them, alpha for a quarter; two differences folded.
+    scalars = hidden + (4 + 2) * coefficients + coefficients // 2 + channels + 2 * channels
+    assert total.unknown == ()
+    assert total.macs == channels * hidden + hidden * coefficients
+    assert total.flops == 7 * elements + linears + scalars
+
+
+def test_a_tensor_that_two_layers_share_counts_once() -> None:
+    class Tied(nn.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one = nn.Linear(3, 3)
+            self.two = self.one
+
+        def forward(self, x: Any) -> Any:
+            return self.two(self.one(x))
+
+    assert by_metric(parameter_facts(Tied()))["parameters_total"].value == 12

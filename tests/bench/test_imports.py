@@ -1,0 +1,70 @@
+"""The order of the layers, and who may import Paddle, as the documentation draws them."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.nopaddle
+
+ROOT = Path(__file__).parents[2]
+# Each may import only what stands before it (its own layer included).
+LAYERS = (
+    ("errors", "units", "clock"),
+    ("case", "environment"),
+    ("record", "training_run"),
+    ("statistics", "storage"),
+    ("quality", "stopping", "disturbance"),
+    ("presets", "report"),
+    ("subjects", "engines", "metrics", "measure", "messages", "run_folder"),
+    ("schedule", "journal", "assemble", "launch", "worker"),
+    ("runner",),
+    ("pipeline",),
+    ("cli",),
+    ("__main__",),
+)
+RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
+MAY_IMPORT_PADDLE = {"subjects", "engines", "metrics", "worker"}
+
+
+def modules() -> list[tuple[str, Path]]:
+    files = [path for path in (ROOT / "bench").rglob("*.py") if path != ROOT / "bench/__init__.py"]
+    return [(path.relative_to(ROOT / "bench").parts[0].removesuffix(".py"), path) for path in files]
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+@pytest.mark.parametrize(("module", "path"), modules(), ids=lambda value: getattr(value, "name", value))
+def test_a_module_imports_only_what_stands_before_it(module: str, path: Path) -> None:
+    for name in imported(path):
+        parts = name.split(".")
+        if parts[0] == "bench" and len(parts) > 1 and parts[1] in RANK:
+            assert RANK[parts[1]] <= RANK[module], f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize(("module", "path"), modules(), ids=lambda value: getattr(value, "name", value))
+def test_paddle_stays_where_it_belongs(module: str, path: Path) -> None:
+    names = {name.split(".")[0] for name in imported(path)}
+    assert "paddle" not in names or module in MAY_IMPORT_PADDLE
+
+
+def test_dyrelu_knows_nothing_of_bench() -> None:
+    for path in (ROOT / "dyrelu").rglob("*.py"):
+        assert not {name for name in imported(path) if name.split(".")[0] == "bench"}, path
+
+
+def test_the_command_line_loads_without_paddle() -> None:
+    code = "import sys; sys.modules['paddle'] = None; import bench.cli.app, dyrelu, dyrelu.activations"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
