@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol as Interface
 
-from bench.record import Disturbance, Protocol
+import msgspec
 
-__all__ = ["LinuxProbe", "Probe", "discard_reason"]
+from bench.nvml import Gpu, GpuProcess
+from bench.record import Disturbance, GpuState, Protocol
+
+__all__ = ["GpuProbe", "LinuxProbe", "Probe", "discard_reason"]
 
 _UNKNOWN = -1.0
 
@@ -72,6 +75,79 @@ class LinuxProbe:
         )
 
 
+class GpuProbe:
+    """Watches the machine by another probe and the GPU by NVML, outside the timed steps.
+
+    `gpu` None is a GPU that NVML doesn't know: its state is unknown. `pid` is this process.
+    """
+
+    def __init__(self, machine: Probe, gpu: Gpu | None, pid: int | None = None) -> None:
+        self._machine = machine
+        self._gpu = gpu
+        self._pid = os.getpid() if pid is None else pid
+        self._start = GpuState()
+        self._foreign: dict[int, GpuProcess] = {}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """A sentence for every other process that was seen on the GPU."""
+        return tuple(
+            f"Process {other.pid} was computing on the GPU as well ({_memory(other)}): bursts beside it are "
+            "discarded; end it, or choose another GPU with CUDA_VISIBLE_DEVICES."
+            for other in self._foreign.values()
+        )
+
+    def start(self) -> None:
+        """Begins a window."""
+        self._start = self._read()
+        self._machine.start()
+
+    def stop(self) -> Disturbance:
+        """Ends the window."""
+        disturbance = self._machine.stop()
+        before, after = self._start, self._read()
+        known = [state.throttle for state in (before, after) if state.throttle is not None]
+        others = [s.foreign_processes for s in (before, after) if s.foreign_processes is not None]
+        state = msgspec.structs.replace(
+            after,
+            throttle=tuple(dict.fromkeys(name for names in known for name in names)) if known else None,
+            foreign_processes=max(others, default=None),
+        )
+        return msgspec.structs.replace(disturbance, gpu=state)
+
+    def _read(self) -> GpuState:
+        if self._gpu is None:
+            return GpuState()
+        return GpuState(
+            # The load's own figures first: they fade while the rest is asked for.
+            throttle=self._gpu.throttle(),
+            sm_clock_mhz=self._gpu.sm_clock_mhz(),
+            power_w=self._gpu.power_w(),
+            temperature_c=self._gpu.temperature_c(),
+            foreign_processes=self._others(self._gpu),
+        )
+
+    def _others(self, gpu: Gpu) -> int | None:
+        """None where NVML doesn't list this process either: then no number in its list can be trusted."""
+        found = gpu.processes()
+        if found is None:
+            return None
+        if all(process.pid != self._pid for process in found):
+            gpu.fail(
+                "other processes",
+                "NVML doesn't list this one, as in a container: start it with the host's process numbers",
+            )
+            return None
+        others = {process.pid: process for process in found if process.pid != self._pid}
+        self._foreign = others | self._foreign
+        return len(others)
+
+
+def _memory(process: GpuProcess) -> str:
+    known = process.memory_bytes
+    return "memory unknown" if known is None else f"{known / 2**30:.1f} GiB"
+
+
 def discard_reason(disturbance: Disturbance, wall_s: float, protocol: Protocol) -> str:
     """Why a window must not count; empty where it may.
 
@@ -86,6 +162,16 @@ def discard_reason(disturbance: Disturbance, wall_s: float, protocol: Protocol) 
         rate = disturbance.involuntary_switches / max(wall_s, 1e-9)
         if rate > protocol.max_switches_per_second:
             return f"{rate:.0f} involuntary context switches a second"
+    return "" if disturbance.gpu is None else _gpu_reason(disturbance.gpu)
+
+
+def _gpu_reason(gpu: GpuState) -> str:
+    """What is unknown discards nothing; the session's warnings say that it is unknown."""
+    if gpu.throttle:
+        return f"throttled: {', '.join(gpu.throttle)}"
+    if gpu.foreign_processes:
+        plural = "es" if gpu.foreign_processes > 1 else ""
+        return f"{gpu.foreign_processes} foreign process{plural} on the GPU"
     return ""
 
 

@@ -10,7 +10,10 @@ from pathlib import Path
 import msgspec
 import psutil
 
-__all__ = ["Accelerator", "Environment", "collect"]
+from bench.cuda_devices import visible_gpus
+from bench.nvml import Nvml
+
+__all__ = ["Accelerator", "Environment", "accelerators", "collect"]
 
 # Packages whose version can change a figure or a picture.
 _PACKAGES = (
@@ -31,11 +34,11 @@ _ISA_FLAGS = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "asim
 
 
 class Accelerator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A GPU, identified by its UUID."""
+    """A GPU or MIG instance, identified by its UUID. `memory_bytes` None is unknown."""
 
     uuid: str
     name: str
-    memory_bytes: int
+    memory_bytes: int | None
     driver: str
 
 
@@ -91,7 +94,23 @@ def collect() -> Environment:
         system=f"{platform.system()} {platform.release()}",
         python=platform.python_version(),
         packages=tuple((name, version) for name in _PACKAGES if (version := _version(name))),
+        accelerators=accelerators(Nvml()),
     )
+
+
+def accelerators(nvml: Nvml) -> tuple[Accelerator, ...]:
+    """The GPUs that CUDA shows to this process, or all where its order isn't known; ends NVML's session.
+
+    Empty where there is no driver or nvidia-ml-py isn't installed.
+    """
+    if not nvml.working:
+        return ()
+    visible = visible_gpus(nvml)
+    gpus = nvml.gpus() if visible is None else visible
+    driver = nvml.driver() if gpus else ""
+    found = tuple(Accelerator(gpu.uuid, gpu.name(), gpu.memory_total_bytes(), driver) for gpu in gpus)
+    nvml.close()
+    return found
 
 
 def _version(package: str) -> str:

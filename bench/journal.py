@@ -58,12 +58,23 @@ Entry = VariantEntry | FactsEntry | GroupEntry | CalibrationEntry | NoteEntry
 
 
 class Journal:
-    """An append-only file of entries."""
+    """An append-only file of entries, held in memory as well."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._entries = list(self._read())
 
-    def read(self) -> tuple[Entry, ...]:
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """Every finished entry, in order."""
+        return tuple(self._entries)
+
+    def note(self, text: str) -> None:
+        """Appends a warning for the report, once."""
+        if NoteEntry(text) not in self._entries:
+            self.append(NoteEntry(text))
+
+    def _read(self) -> tuple[Entry, ...]:
         """Every finished entry. A last line that was cut by a crash is dropped, from the file too."""
         try:
             content = self._path.read_bytes()
@@ -87,7 +98,7 @@ class Journal:
         return tuple(entries)
 
     def append(self, entry: Entry) -> None:
-        """Writes one entry and waits until it is on disk."""
+        """Writes one entry and waits until it is on disk. Raises InputError where it can't."""
         try:
             with self._path.open("ab") as file:
                 file.write(msgspec.json.encode(entry) + b"\n")
@@ -98,3 +109,4 @@ class Journal:
                 f"{self._path}: can't be written ({error.strerror}); finished work is kept, "
                 "go on with --resume"
             ) from error
+        self._entries.append(entry)

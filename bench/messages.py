@@ -14,6 +14,7 @@ __all__ = [
     "Calibrated",
     "CaseFacts",
     "CaseFailed",
+    "DiskFull",
     "Event",
     "FactsTask",
     "Finished",
@@ -129,6 +130,12 @@ class Note(msgspec.Struct, frozen=True, tag="note"):
     text: str
 
 
+class DiskFull(msgspec.Struct, frozen=True, tag="disk full"):
+    """No room for the worker's own files: no fault of the case, and no reason to go on."""
+
+    path: str
+
+
 class Finished(msgspec.Struct, frozen=True, tag="finished"):
     """The worker's last word."""
 
@@ -150,6 +157,7 @@ Event = (
     | GroupDone
     | CaseFailed
     | Note
+    | DiskFull
     | Finished
     | Lost
 )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from bench.assemble import Heading, assemble
 from bench.case import Condition
@@ -14,10 +13,12 @@ from bench.environment import collect
 from bench.errors import ExitStatus
 from bench.journal import Journal
 from bench.launch import launch
+from bench.plan import Context, Plan
 from bench.presets.schema import Preset, SubjectSpec, Training
-from bench.record import FailureKind, Protocol, Record, Suite
+from bench.record import FailureKind, Record, Suite
+from bench.record import Protocol as MeasuringProtocol
 from bench.run_folder import RunFolder, RunRequest
-from bench.runner import Plan, Progress, Runner
+from bench.runner import Progress, run_session
 from bench.storage import save_suite
 from bench.subjects import (
     DataSource,
@@ -25,24 +26,44 @@ from bench.subjects import (
     given_weights,
     kernel,
     load_dataset,
+    open_communicator,
+    training_notes,
     variant_options,
 )
 from bench.subjects import train as train_variant
 
 if TYPE_CHECKING:
+    from dyrelu.training import Ranks
     from dyrelu.training.job import Progress as TrainingProgress
 
-__all__ = ["Trained", "measure", "measurement_status", "train_all"]
+__all__ = ["Trained", "TrainingListener", "measure", "measurement_status", "train_all"]
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """One finished training run; `accuracy` is on the test images (0 to 1)."""
+    """One finished training run; `accuracy` is on the test images and has `target` to reach (0 to 1)."""
 
     variant: str
     seed: int
     accuracy: float
-    reached: bool
+    target: float
+
+    @property
+    def reached(self) -> bool:
+        """Whether the target was reached; exactly is enough."""
+        return self.accuracy >= self.target
+
+
+class TrainingListener(Protocol):
+    """Hears of training as it goes on."""
+
+    def line(self, text: str) -> None:
+        """A sentence that should stay."""
+        ...
+
+    def training(self, variant: str, seed: int, progress: TrainingProgress) -> None:
+        """How far a run is."""
+        ...
 
 
 def train_all(
@@ -50,10 +71,19 @@ def train_all(
     request: RunRequest,
     training: Training,
     source: DataSource,
-    on_progress: Callable[[str, int, TrainingProgress], None],
+    listener: TrainingListener,
+    ranks: Ranks,
 ) -> tuple[Trained, ...]:
-    """Trains every variant from every seed; what an earlier attempt finished is not trained again."""
-    dataset = load_dataset(training.dataset, source)
+    """Trains every variant from every seed; what an earlier attempt finished is not trained again.
+
+    In a distributed job every process does this; all but the first write nothing.
+    """
+    dataset = load_dataset(training, source)
+    for note in training_notes(training, dataset, ranks):
+        listener.line(note)
+    communicator = open_communicator(ranks)
+    # The machine's threads are shared by its processes.
+    threads = max(1, request.threads // ranks.local_size)
     results = []
     for seed in training.seeds:
         for variant in request.preset.subjects[0].variants:
@@ -64,18 +94,19 @@ def train_all(
                     variant=variant,
                     seed=seed,
                     folder=folder.training_of(variant, seed),
-                    threads=request.threads,
+                    threads=threads,
                 ),
                 dataset,
                 resume=True,
-                on_progress=lambda progress, v=variant, s=seed: on_progress(v, s, progress),  # type: ignore[misc]
+                on_progress=lambda progress, v=variant, s=seed: listener.training(v, s, progress),  # type: ignore[misc]
+                communicator=communicator,
             )
-            results.append(Trained(variant, seed, accuracy, accuracy >= training.target))
+            results.append(Trained(variant, seed, accuracy, training.target_of(variant)))
     return tuple(results)
 
 
 def measure(folder: RunFolder, request: RunRequest, progress: Progress) -> Suite:
-    """Measures what the preset names and writes `suite.json`, also when it is interrupted on the way."""
+    """Measures what the preset names, going on behind what the journal holds, and writes `suite.json`."""
     preset = request.preset
     weights = _weights(folder, preset)
     protocol = _protocol(preset)
@@ -89,10 +120,10 @@ def measure(folder: RunFolder, request: RunRequest, progress: Progress) -> Suite
         weights=weights,
         max_time_s=preset.measure.max_time * 60,
     )
-    runner = Runner(plan, Journal(folder.journal), launch, WallClock(), progress)
+    context = Context(plan, Journal(folder.journal), launch)
     heading = _heading(request, protocol, weights)
-    runner.run()
-    suite = assemble(heading, runner.entries)
+    run_session(context, WallClock(), progress)
+    suite = assemble(heading, context.journal.entries)
     save_suite(suite, folder.suite)
     folder.discard_exports()
     return suite
@@ -104,9 +135,9 @@ def measurement_status(records: tuple[Record, ...]) -> ExitStatus:
     return ExitStatus.CASE_FAILED if failed else ExitStatus.DONE
 
 
-def _protocol(preset: Preset) -> Protocol:
+def _protocol(preset: Preset) -> MeasuringProtocol:
     measure = preset.measure
-    return Protocol(
+    return MeasuringProtocol(
         reference=preset.reference,
         seed=measure.seed,
         blocks=measure.blocks,
@@ -149,7 +180,7 @@ def _condition(request: RunRequest, subject: SubjectSpec, variant: str, weights:
     )
 
 
-def _heading(request: RunRequest, protocol: Protocol, weights: dict[str, str]) -> Heading:
+def _heading(request: RunRequest, protocol: MeasuringProtocol, weights: dict[str, str]) -> Heading:
     preset = request.preset
     conditions = {
         (subject.name, variant): _condition(request, subject, variant, weights)

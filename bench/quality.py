@@ -167,8 +167,8 @@ def _session_warnings(records: Sequence[Record], protocol: Protocol) -> list[str
     windows = discarded + sum(result.kept_windows for _, result in timed)
     if discarded:
         found.append(
-            f"{discarded} of {windows} bursts ({discarded / windows:.1%}) were disturbed by other work on "
-            "the machine and don't count in the estimates; they are kept in suite.json."
+            f"{discarded} of {windows} bursts ({discarded / windows:.1%}) were disturbed (the table of "
+            "discarded bursts says by what) and don't count in the estimates; they are kept in suite.json."
         )
     cut = sorted({block for record in records for block in record.unpaired})
     if cut:

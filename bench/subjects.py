@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -14,6 +15,8 @@ from bench.presets.schema import DyReLUSpec, ModelsSpec, Options, SubjectSpec, T
 
 if TYPE_CHECKING:
     from dyrelu.data import ImageDataset
+    from dyrelu.training import Ranks, Recipe
+    from dyrelu.training.distributed import Communicator
     from dyrelu.training.job import OnProgress
 
 __all__ = [
@@ -23,10 +26,13 @@ __all__ = [
     "check_subject",
     "given_weights",
     "kernel",
+    "launched_ranks",
     "load_dataset",
+    "open_communicator",
     "open_subject",
     "subject_errors",
     "train",
+    "training_notes",
     "variant_options",
 ]
 
@@ -93,15 +99,51 @@ class DataSource:
     download: bool = False
 
 
-def load_dataset(name: str, source: DataSource) -> ImageDataset:
-    """The images of a preset. Raises DyReLUError where they can't be had or aren't what they should be."""
+def load_dataset(training: Training, source: DataSource) -> ImageDataset:
+    """The images of a preset, split as its recipe says.
+
+    Raises DyReLUError where they can't be had or aren't what they should be.
+    """
     from dyrelu.data import cifar10, digits
 
-    if name == "digits":
+    held_out = _recipe(training).validation_images
+    if training.dataset == "digits":
         if source.file is not None or source.download:
             raise UsageError("--data-file and --download: the digits come with scikit-learn; leave them out")
-        return digits.load()
-    return cifar10.load(source.file, download=source.download)
+        return digits.load(validation_images=digits.VALIDATION_IMAGES if held_out is None else held_out)
+    return cifar10.load(
+        source.file,
+        download=source.download,
+        validation_images=cifar10.VALIDATION_IMAGES if held_out is None else held_out,
+    )
+
+
+def training_notes(training: Training, dataset: ImageDataset, ranks: Ranks) -> tuple[str, ...]:
+    """Sentences that whoever reads the accuracies must know."""
+    from dyrelu.training import run_notes
+
+    return run_notes(_recipe(training), dataset, ranks.size)
+
+
+def launched_ranks(environment: Mapping[str, str]) -> Ranks:
+    """Which process of a distributed job this is; alone where no launcher started it."""
+    from dyrelu.training import launched_ranks
+
+    return launched_ranks(environment)
+
+
+def _recipe(training: Training) -> Recipe:
+    from dyrelu.training import recipe
+
+    overrides: dict[str, object] = {} if training.epochs is None else {"epochs": training.epochs}
+    return recipe(training.recipe, **overrides)
+
+
+def open_communicator(ranks: Ranks) -> Communicator:
+    """Joins the job's processes, once a process. Raises DyReLUError where they can't be reached."""
+    from dyrelu.training import open_communicator
+
+    return open_communicator(ranks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,25 +158,31 @@ class TrainingRequest:
     threads: int
 
 
-def train(request: TrainingRequest, dataset: ImageDataset, resume: bool, on_progress: OnProgress) -> float:
-    """Trains in this process and gives the plain test accuracy (0 to 1)."""
-    from dyrelu.training import Target, TrainingJob, recipe
+def train(
+    request: TrainingRequest,
+    dataset: ImageDataset,
+    resume: bool,
+    on_progress: OnProgress,
+    communicator: Communicator,
+) -> float:
+    """Trains in this process, with the others of its job, and gives the plain test accuracy (0 to 1)."""
+    from dyrelu.training import Target, TrainingJob
     from dyrelu.training import train as train_model
 
     training = request.training
-    overrides: dict[str, object] = {} if training.epochs is None else {"epochs": training.epochs}
     job = TrainingJob(
         dataset=dataset,
-        recipe=recipe(training.recipe, **overrides),
+        recipe=_recipe(training),
         seed=request.seed,
         folder=request.folder,
         variant=request.variant,
         threads=request.threads,
-        target=Target(value=training.target, source=training.target_source),
+        target=Target(value=training.target_of(request.variant), source=training.target_source),
         options=dict(variant_options(request.spec, request.variant)),
     )
     model = open_subject(request.spec).build(request.variant, None)
-    return train_model(model, job, resume=resume, on_progress=on_progress).accuracy
+    result = train_model(model, job, resume=resume, on_progress=on_progress, communicator=communicator)
+    return result.accuracy
 
 
 def subject_errors() -> type[Exception]:
@@ -164,7 +212,7 @@ class _DyReLU:
                 num_classes=spec.classes,
                 in_channels=spec.image[0],
             )
-        else:
+        elif spec.family == "resnet":
             config = models.ResNetConfig(
                 depth=spec.depth,
                 num_classes=spec.classes,
@@ -172,12 +220,25 @@ class _DyReLU:
                 in_channels=spec.image[0],
             )
             model = models.ResNet(config, act_layer=act_layer)
+        else:
+            model = _mobilenet_v2(spec, act_layer)
         if weights is None:
             initialise(model, _RANDOM_WEIGHTS_SEED)
         else:
             load_weights(model, weights)
         model.eval()
         return model
+
+
+def _mobilenet_v2(spec: DyReLUSpec, act_layer: Any) -> Any:
+    """Paddle's own network with each of its ReLU6 replaced, so that its definition isn't written again."""
+    import paddle
+
+    from dyrelu import replace_activations
+
+    model = paddle.vision.models.mobilenet_v2(num_classes=spec.classes)
+    replace_activations(model, act_layer, paddle.zeros([1, *spec.image]))
+    return model
 
 
 class _Models:

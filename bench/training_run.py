@@ -13,16 +13,22 @@ __all__ = ["Epoch", "Evaluation", "TrainingRun", "read_training_run", "read_trai
 
 
 class Epoch(msgspec.Struct, frozen=True):
-    """One pass over the training images. Rates are images per second; accuracies 0 to 1."""
+    """One pass over the training images. Rates are images per second; accuracies 0 to 1.
+
+    The validation figures are None without validation images, the test figures where the run didn't look at
+    the test images before its end.
+    """
 
     epoch: int
     loss: float
     train_accuracy: float
-    validation_loss: float
-    validation_accuracy: float
+    validation_loss: float | None
+    validation_accuracy: float | None
     learning_rate: float
     images_per_second: float
     seconds: float
+    test_loss: float | None = None
+    test_accuracy: float | None = None
 
 
 class Evaluation(msgspec.Struct, frozen=True):
@@ -41,7 +47,11 @@ class Evaluation(msgspec.Struct, frozen=True):
 
 
 class TrainingRun(msgspec.Struct, frozen=True):
-    """One variant trained from one seed. `status` is "running" where the log has no end."""
+    """One variant trained from one seed. `status` is "running" where the log has no end.
+
+    `notes` are sentences that a reader of the figures must know; `kept_epoch` is the epoch whose weights were
+    kept, None where it is the last.
+    """
 
     variant: str
     seed: int
@@ -56,6 +66,8 @@ class TrainingRun(msgspec.Struct, frozen=True):
     seconds: float
     epochs: tuple[Epoch, ...]
     evaluations: tuple[Evaluation, ...]
+    notes: tuple[str, ...] = ()
+    kept_epoch: int | None = None
 
     def evaluation(self, split: str, augmentation: str = "none") -> Evaluation | None:
         """The final evaluation of a split, or None where the run didn't get there."""
@@ -116,6 +128,8 @@ def _assemble(start: dict[str, Any], events: list[dict[str, Any]]) -> TrainingRu
         seconds=stop.get("seconds", 0.0),
         epochs=tuple(msgspec.convert(e, Epoch) for e in events if e["event"] == "epoch"),
         evaluations=tuple(msgspec.convert(e, Evaluation) for e in events if e["event"] == "eval_accuracy"),
+        notes=tuple(start.get("notes", ())),
+        kept_epoch=stop.get("kept_epoch"),
     )
 
 

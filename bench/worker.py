@@ -6,6 +6,7 @@ Standard output and error stay free for what libraries print there. Run by the r
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import resource
@@ -22,7 +23,7 @@ import numpy as np
 from bench import engines
 from bench.case import Case
 from bench.clock import WallClock
-from bench.disturbance import LinuxProbe
+from bench.device import open_device
 from bench.engines import Job, Prepared
 from bench.errors import BenchError
 from bench.measure import Instruments, calibrate, measure_group
@@ -32,6 +33,7 @@ from bench.messages import (
     Calibrated,
     CaseFacts,
     CaseFailed,
+    DiskFull,
     Event,
     FactsTask,
     Finished,
@@ -44,7 +46,6 @@ from bench.messages import (
     Stopped,
 )
 from bench.metrics.flops import flop_facts
-from bench.metrics.memory import PeakMemory
 from bench.metrics.parameters import parameter_facts
 from bench.record import Fact, Failure, FailureKind, Stop, Window
 from bench.subjects import Subject, open_subject
@@ -66,17 +67,27 @@ class _Worker:
     def __init__(self, request: Request, say: Callable[[Event], None]) -> None:
         self._request = request
         self._say = say
+        # Before any model is loaded: it reads the level of the GPU's memory.
+        self._device = open_device()
         self._subjects: dict[str, Subject] = {spec.name: open_subject(spec) for spec in request.subjects}
         self._loaded: dict[tuple[str, str, str], Callable[[Array], Prepared]] = {}
 
     def run(self) -> None:
         """Does the task."""
-        match self._request.task:
-            case FactsTask():
-                self._take_facts(self._request.task)
-            case BlockTask():
-                self._run_block(self._request.task)
-        self._say(Finished())
+        try:
+            match self._request.task:
+                case FactsTask():
+                    self._take_facts(self._request.task)
+                case BlockTask():
+                    self._run_block(self._request.task)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            self._say(DiskFull(Path(self._request.folder).name))
+        else:
+            for note in self._device.notes():
+                self._say(Note(note))
+            self._say(Finished())
 
     def _take_facts(self, task: FactsTask) -> None:
         for case in task.cases:
@@ -92,12 +103,11 @@ class _Worker:
 
     def _case_facts(self, case: Case) -> tuple[Fact, ...]:
         """Runs the case twice, checks its output, and gives the peaks of memory meanwhile."""
-        peak = PeakMemory()
-        peak.start()
+        self._device.start()
         prepared = self._prepare(case)
         prepared.step()
         prepared.step()
-        facts = peak.facts()
+        facts = self._device.facts()
         self._check(case, prepared.output())
         return facts
 
@@ -154,7 +164,7 @@ class _Worker:
             gc.collect()
             gc.disable()
             try:
-                instruments = Instruments(WallClock(), LinuxProbe())
+                instruments = Instruments(WallClock(), self._device.probe)
                 measure_group(steps, block, group.seed, self._request.protocol, instruments, current)
                 break
             except (Exception, MemoryError) as error:
@@ -207,6 +217,9 @@ class _Current:
 
 
 def _failure(error: BaseException, block: int = -1) -> Failure:
+    """What a case's error means for it. A full disk is no failure of the case, and is raised again."""
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        raise error
     text = _text(error)
     if isinstance(error, _ParityError):
         return Failure(FailureKind.PARITY, text, block)

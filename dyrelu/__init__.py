@@ -7,13 +7,28 @@ installed: `dyrelu.models` and the like load on first use.
 from __future__ import annotations
 
 import importlib
-from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["activations", "data", "errors", "functional", "hyper", "models", "training"]
+if TYPE_CHECKING:
+    from dyrelu.replace import replace_activations
+
+__all__ = [
+    "activations",
+    "data",
+    "errors",
+    "functional",
+    "hyper",
+    "models",
+    "replace",
+    "replace_activations",
+    "training",
+]
 
 
-def __getattr__(name: str) -> ModuleType:
-    """Imports a subpackage on first use (PEP 562)."""
+def __getattr__(name: str) -> Any:
+    """Imports a subpackage, or what one offers here, on first use (PEP 562)."""
+    if name == "replace_activations":
+        return importlib.import_module(f"{__name__}.replace").replace_activations
     if name in __all__:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,7 +6,8 @@
     ├── ShapeError            a tensor that the layer cannot work on
     ├── DataError             a data archive that is missing, damaged, foreign or hostile
     ├── RecipeError           a training recipe that contradicts itself or its data
-    └── CheckpointError       a checkpoint that is missing, damaged or of another model
+    ├── CheckpointError       a checkpoint that is missing, damaged or of another model
+    └── ReplacementError      a network whose activations cannot be replaced as asked
 
 Whatever else is raised here is a defect of the package.
 """
@@ -19,6 +20,7 @@ __all__ = [
     "DyReLUError",
     "OptionError",
     "RecipeError",
+    "ReplacementError",
     "ShapeError",
     "UnknownVariantError",
 ]
@@ -50,3 +52,7 @@ class RecipeError(DyReLUError):
 
 class CheckpointError(DyReLUError):
     """A checkpoint that cannot be read, or that belongs to another model."""
+
+
+class ReplacementError(DyReLUError):
+    """A network whose activations cannot be replaced, or that no longer calls them as when they were."""

@@ -36,6 +36,7 @@ def _rows(environment: Environment) -> list[tuple[str, str]]:
         ("system", environment.system),
         ("python", environment.python),
     ]
+    rows += [("gpu", f"{device.name}, {device.uuid}") for device in environment.accelerators]
     installed = dict(environment.packages)
     rows += list(installed.items())
     if not {"paddlepaddle", "paddlepaddle-gpu"} & set(installed):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,7 +19,10 @@ from bench import engines
 from bench.errors import MissingDependency, UsageError
 from bench.presets import Changes, Preset, load_preset, with_changes
 from bench.run_folder import RunFolder, RunRequest
-from bench.subjects import check_subject
+from bench.subjects import check_subject, launched_ranks
+
+if TYPE_CHECKING:
+    from dyrelu.training import Ranks
 
 __all__ = [
     "Batches",
@@ -42,6 +45,7 @@ __all__ = [
     "apply_threads",
     "make_request",
     "need_paddle",
+    "only_process",
     "resolve",
 ]
 
@@ -153,6 +157,17 @@ def need_paddle(verb: str) -> None:
             f"{verb} needs PaddlePaddle, which is not installed: pip install 'dyrelu-bench[cpu]' "
             "(or [gpu]); report and list work without it"
         )
+
+
+def only_process(verb: str) -> Ranks:
+    """Raises UsageError for a verb that can't share its work where a launcher started several processes."""
+    ranks = launched_ranks(os.environ)
+    if ranks.size > 1:
+        raise UsageError(
+            f"{verb} measures, which one process must do alone: start it without paddle.distributed.launch; "
+            "only train can be distributed"
+        )
+    return ranks
 
 
 def apply_threads(threads: int) -> None:

@@ -8,13 +8,27 @@ from typing import Annotated
 import typer
 
 from bench.cli.reporting import write_and_show
+from bench.storage import SUITE_FILE, write_atomically
 
 __all__ = ["report"]
 
 
+Export = typer.Option(help="Write this file as well.", show_default=False)
+
+
 def report(
     run_dir: Annotated[Path, typer.Argument(help="Folder of a run, with its suite.json.")],
+    export_markdown: Annotated[Path | None, Export] = None,
+    export_csv: Annotated[Path | None, Export] = None,
+    export_json: Annotated[Path | None, Export] = None,
 ) -> int:
-    """Write report.md, the CSV files and the plots again from suite.json and the training logs."""
+    """Write report.md, the CSV files and the plots again from suite.json and the training logs.
+
+    The exports are the report, results.csv and the suite.
+    """
     write_and_show(run_dir)
+    exports = (("report.md", export_markdown), ("results.csv", export_csv), (SUITE_FILE, export_json))
+    for name, target in exports:
+        if target is not None:
+            write_atomically(target, (run_dir / name).read_bytes())
     return 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from bench.cli.progress import Reporter
 from bench.errors import ExitStatus, UsageError
 from bench.pipeline import Trained, measure, measurement_status, train_all
@@ -9,26 +11,31 @@ from bench.record import Suite
 from bench.run_folder import RunFolder, RunRequest
 from bench.subjects import DataSource
 
+if TYPE_CHECKING:
+    from dyrelu.training import Ranks
+
 __all__ = ["measure_stage", "train_stage"]
 
 
-def train_stage(folder: RunFolder, request: RunRequest, source: DataSource, reporter: Reporter) -> ExitStatus:
+def train_stage(
+    folder: RunFolder, request: RunRequest, source: DataSource, reporter: Reporter, ranks: Ranks
+) -> ExitStatus:
     """Trains, and says for each variant whether the target was reached."""
     training = request.preset.train
     if training is None:
         raise UsageError(f"preset {request.preset.name} trains nothing; use the verb run")
-    results = train_all(folder, request, training, source, reporter.training)
+    results = train_all(folder, request, training, source, reporter, ranks)
     for result in results:
-        reporter.line(_sentence(result, training.target))
+        reporter.line(_sentence(result))
     missed = any(not result.reached for result in results)
     return ExitStatus.TARGET_MISSED if missed else ExitStatus.DONE
 
 
-def _sentence(result: Trained, target: float) -> str:
+def _sentence(result: Trained) -> str:
     verdict = "reached" if result.reached else "MISSED"
     return (
         f"{result.variant} (seed {result.seed}): test accuracy {result.accuracy:.2%}, "
-        f"target {target:.1%} {verdict}"
+        f"target {result.target:.2%} {verdict}"
     )
 
 

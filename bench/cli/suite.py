@@ -43,14 +43,16 @@ def suite(
     )
     chosen = options.resolve(preset, changes)
     options.need_paddle("suite")
+    ranks = options.only_process("suite")
     folder, request = options.make_request(chosen, out, resume)
     options.apply_threads(request.threads)
+    source = DataSource(data_file, download)
     with folder.claimed(request, resume) as standing:
         statuses: set[ExitStatus] = set()
         with Reporter() as reporter:
             reporter.line(f"writing to {folder.path}")
             if chosen.train is not None:
-                statuses.add(train_stage(folder, standing, DataSource(data_file, download), reporter))
+                statuses.add(train_stage(folder, standing, source, reporter, ranks))
             _, status = measure_stage(folder, standing, reporter)
             statuses.add(status)
         write_and_show(folder.path)

@@ -1,12 +1,15 @@
-"""`train`: only the training of a preset."""
+"""`train`: only the training of a preset, by one process or by those of `paddle.distributed.launch`."""
 
 from __future__ import annotations
+
+import os
+from contextlib import nullcontext
 
 from bench.cli import options
 from bench.cli.progress import Reporter
 from bench.cli.stages import train_stage
 from bench.presets import Changes
-from bench.subjects import DataSource
+from bench.subjects import DataSource, launched_ranks
 
 __all__ = ["train"]
 
@@ -25,8 +28,12 @@ def train(
     changes = Changes(variants=tuple(variant) if variant else None, threads=threads, epochs=epochs)
     chosen = options.resolve(preset, changes)
     options.need_paddle("train")
+    ranks = launched_ranks(os.environ)
     folder, request = options.make_request(chosen, out, resume)
-    options.apply_threads(request.threads)
-    with folder.claimed(request, resume) as standing, Reporter() as reporter:
-        reporter.line(f"writing to {folder.path}")
-        return train_stage(folder, standing, DataSource(data_file, download), reporter)
+    options.apply_threads(max(1, request.threads // ranks.local_size))
+    # The first process of a distributed job writes for all.
+    claim = folder.claimed(request, resume) if ranks.leads else nullcontext(request)
+    with claim as standing, Reporter() as reporter:
+        if ranks.leads:
+            reporter.line(f"writing to {folder.path}")
+        return train_stage(folder, standing, DataSource(data_file, download), reporter, ranks)

@@ -9,15 +9,19 @@ import numpy as np
 
 from bench.engines.base import Job, Prepared
 
-__all__ = ["ENGINE", "synchronise"]
+__all__ = ["ENGINE", "synchroniser"]
 
 
-def synchronise() -> None:
-    """Waits for the device; on the CPU operators are done when they return, and Paddle raises if asked."""
-    import paddle
+def synchroniser(device: Any) -> Callable[[], None] | None:
+    """What waits until the device has finished; None on the CPU, where Paddle raises if asked.
 
-    if paddle.device.get_device() != "cpu":
-        paddle.device.synchronize()
+    `device` is the module `paddle.device`. On the CPU operators are done when they return.
+    """
+    if device.get_device() == "cpu":
+        return None
+    # paddle.device.cuda.synchronize is the older name, deprecated in Paddle 3.
+    wait: Callable[[], None] = getattr(device, "synchronize", None) or device.cuda.synchronize
+    return wait
 
 
 class _Eager:
@@ -31,7 +35,7 @@ class _Eager:
         import paddle
 
         model = job.build()
-        on_cpu = paddle.device.get_device() == "cpu"
+        wait = synchroniser(paddle.device)
 
         def bind(batch: np.ndarray[Any, Any]) -> Prepared:
             inputs = paddle.to_tensor(batch)
@@ -40,8 +44,8 @@ class _Eager:
             def step() -> None:
                 with paddle.no_grad():
                     last[0] = model(inputs)
-                if not on_cpu:
-                    synchronise()
+                if wait is not None:
+                    wait()
 
             return Prepared(step, lambda: np.asarray(last[0].numpy()))
 

@@ -10,6 +10,10 @@ from typing import Any
 __all__ = ["TracedOperator", "trace"]
 
 
+_MAIN_INPUTS = ("X", "Input", "Filter", "Y")
+_MAIN_OUTPUTS = ("Out", "Output", "Y")
+
+
 @dataclass(frozen=True, slots=True)
 class TracedOperator:
     """One operator of the traced program, its name without dialect and in-place mark, with static shapes."""
@@ -65,15 +69,19 @@ def _constant(value: Any) -> float | None:
 
 
 def _from_block(operator: Any, block: Any) -> TracedOperator:
-    """Paddle 2.6: an operator of the program's block, its tensors looked up by name."""
+    """Paddle 2.6: an operator of the program's block, its tensors looked up by name.
 
-    def shapes(names: list[str]) -> tuple[tuple[int, ...], ...]:
-        return tuple(tuple(block._var_recursive(name).shape) for name in names)
+    They come sorted by the name of their slot there; here the main ones come first, as in Paddle 3.
+    """
+
+    def shapes(slots: list[str], main: tuple[str, ...], names: Any) -> tuple[tuple[int, ...], ...]:
+        ordered = [slot for slot in main if slot in slots] + [slot for slot in slots if slot not in main]
+        return tuple(tuple(block._var_recursive(name).shape) for slot in ordered for name in names(slot))
 
     return TracedOperator(
         name=_plain(operator.type),
-        inputs=shapes(operator.input_arg_names),
-        outputs=shapes(operator.output_arg_names),
+        inputs=shapes(operator.input_names, _MAIN_INPUTS, operator.input),
+        outputs=shapes(operator.output_names, _MAIN_OUTPUTS, operator.output),
         attributes={name: operator.attr(name) for name in operator.attr_names if name != "op_callstack"},
     )
 

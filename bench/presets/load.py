@@ -64,6 +64,12 @@ def _decode(content: bytes, source: str) -> Preset:
         raise InputError(f"preset {source}: {_explain(str(error))}") from error
     except (msgspec.DecodeError, ValueError) as error:
         raise InputError(f"preset {source}: not valid TOML ({error})") from error
+    targets = preset.train.targets if preset.train else {}
+    if unknown := sorted(set(targets) - set(preset.subjects[0].variants)):
+        raise UsageError(
+            f"preset {source}: train.targets names {unknown[0]!r}, which isn't trained; it takes "
+            f"{', '.join(preset.subjects[0].variants)}"
+        )
     return _checked(preset, f"preset {source}")
 
 

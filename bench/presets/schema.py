@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import msgspec
@@ -87,14 +88,22 @@ SubjectSpec = DyReLUSpec | ModelsSpec
 
 
 class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Training to a target. `target` is a test accuracy (0 to 1); `epochs` None leaves it to the recipe."""
+    """Training to a target. `target` is a test accuracy (0 to 1); `epochs` None leaves it to the recipe.
+
+    `targets` has the target of each variant that isn't judged by the common one.
+    """
 
     dataset: Literal["digits", "cifar10"]
     recipe: Name
     target: Share
     target_source: Name
+    targets: Mapping[str, Share] = msgspec.field(default_factory=dict)
     seeds: Annotated[tuple[Annotated[int, Meta(ge=0)], ...], Meta(min_length=1)] = (0,)
     epochs: Positive | None = None
+
+    def target_of(self, variant: str) -> float:
+        """The test accuracy that this variant has to reach."""
+        return self.targets.get(variant, self.target)
 
 
 class Measurement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

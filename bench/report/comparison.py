@@ -9,7 +9,7 @@ from bench.report.accuracy import FLIP, Accuracy, split_accuracy
 from bench.report.table import CaseRow, Report, Setting
 from bench.training_run import TrainingRun
 
-__all__ = ["COST_METRICS", "Target", "VariantRow", "comparison", "runs_of", "target_of"]
+__all__ = ["COST_METRICS", "Target", "VariantRow", "common_target", "comparison", "runs_of"]
 
 # Facts of a variant that don't depend on the batch size.
 COST_METRICS = ("parameters_trainable", "parameters_total", "macs", "flops", "model_bytes")
@@ -55,7 +55,20 @@ def runs_of(report: Report, variant: str) -> tuple[TrainingRun, ...]:
     return tuple(run for run in report.runs if run.variant == variant)
 
 
-def target_of(report: Report) -> Target | None:
+def common_target(report: Report) -> Target | None:
+    """The target that every variant has; None where there is none or they differ."""
+    targets = {_target_of(report, runs_of(report, variant)) for variant in report.variants}
+    return targets.pop() if len(targets) == 1 else None
+
+
+def _target_of(report: Report, runs: tuple[TrainingRun, ...]) -> Target | None:
+    """A variant's own target where it was trained to another than the session's, else the session's."""
+    general = _general_target(report)
+    own = next((Target(run.target, run.target_source) for run in runs if run.target is not None), None)
+    return own if own and (general is None or own.value != general.value) else general
+
+
+def _general_target(report: Report) -> Target | None:
     """The session's target, else the training runs', else None."""
     for session in report.suite.sessions:
         if session.target is not None:
@@ -81,7 +94,7 @@ def comparison(report: Report) -> tuple[VariantRow, ...]:
 
 def _variant_row(report: Report, setting: Setting | None, variant: str, rows: list[CaseRow]) -> VariantRow:
     runs = runs_of(report, variant)
-    target = target_of(report)
+    target = _target_of(report, runs)
     test = split_accuracy(runs, "test")
     accuracies = [value for run in runs if (value := run.test_accuracy) is not None]
     own = [row for row in rows if row.case.variant == variant]

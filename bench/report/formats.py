@@ -55,6 +55,11 @@ def percent(share: float, decimals: int = 2) -> str:
     return f"{100 * share:.{decimals}f}%"
 
 
+def threshold(share: float) -> str:
+    """A target or limit in percent, with one decimal where that says it exactly, else with two."""
+    return percent(share, 1 if round(1000 * share, 6).is_integer() else 2)
+
+
 def points(difference: float) -> str:
     """A signed difference of two shares in percentage points, without the unit."""
     return f"{100 * difference:+.2f}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bench.quality import warnings
+from bench.report.disturbances import gpu_section
 from bench.report.layout import bullets
 from bench.report.protocol import protocol_section
 from bench.report.sections import comparison_section, memory_section, training_section
@@ -24,6 +25,7 @@ def markdown(report: Report, plots: Mapping[str, str]) -> str:
         comparison_section(report, plots),
         timing_section(report, plots),
         memory_section(report, plots),
+        gpu_section(report),
         training_section(report, plots),
         _warnings(report),
         protocol_section(report),

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from bench.environment import Environment
 from bench.quality import calibration_drift
 from bench.record import Protocol, Record, Session
+from bench.report.disturbances import has_gpu_state
 from bench.report.formats import amount, percent
 from bench.report.layout import bullets, table
 from bench.report.table import Report
@@ -23,6 +24,12 @@ _CONVENTION = (
     "addition, multiplication, maximum or comparison, 4 for a sigmoid and 2 for a batch normalisation at "
     "inference; an element of input costs 1 in pooling and 5 in a softmax; moving data is free. With an "
     "operator that the table doesn't know, the count is a lower bound (≥) and the operator is named."
+)
+
+_GPU_DISCARDING = (
+    "On the GPU a burst is discarded as well where the clocks were held down (by heat, power, the hardware) "
+    "or another process was computing there, before its first step or after its last; what is unknown "
+    "discards nothing."
 )
 
 
@@ -54,6 +61,7 @@ def _sentences(report: Report, session: Session) -> list[str]:
         f"{percent(protocol.warmup_tolerance, 0)}, at most {protocol.max_warmup_bursts}; they are kept, not "
         "used.",
         _discarding(protocol),
+        *([_GPU_DISCARDING] if any(has_gpu_state(record) for record in records) else []),
         _estimates(protocol),
         f"An engine's output had to match that of eager float32 within {protocol.parity_tolerance:g} before "
         "its times counted.",
@@ -168,7 +176,8 @@ def _environment(key: str, found: Environment) -> str:
     }
     body = [[name, escape(value)] for name, value in fields.items()]
     for device in found.accelerators:
-        memory = f"{device.memory_bytes / 2**30:.1f} GiB"
+        known = device.memory_bytes
+        memory = "memory unknown" if known is None else f"{known / 2**30:.1f} GiB"
         body.append(
             ["Accelerator", escape(f"{device.name}, {memory}, driver {device.driver}, {device.uuid}")]
         )

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from bench.record import Bound
 from bench.report.accuracy import Accuracy
 from bench.report.comparison import VariantRow, comparison
-from bench.report.formats import amount, bytes_text, exact, fact_text, percent
-from bench.report.layout import Notes, picture, table
+from bench.report.formats import amount, bytes_text, exact, fact_text, percent, threshold
+from bench.report.layout import Notes, bullets, picture, table
 from bench.report.table import CaseRow, Panel, Report
 from bench.report.text import escape
 from bench.training_run import TrainingRun
@@ -53,7 +53,7 @@ def comparison_section(report: Report, plots: Mapping[str, str]) -> str:
         cells = [escape(row.variant), *([_setting(row)] if several else [])]
         cells += [_accuracy(row.train, notes), _accuracy(row.validation, notes), _accuracy(row.test, notes)]
         cells += [*([_accuracy(row.test_flip, notes)] if flipped else []), str(len(row.runs) or "")]
-        cells += [percent(row.target.value, 1) if row.target else "", _reached(row)]
+        cells += [threshold(row.target.value) if row.target else "", _reached(row)]
         cells += [_cost(row, metric, notes) for metric, _, _ in _COSTS]
         body.append(cells)
     text = table(header, body, 2 if several else 1)
@@ -156,6 +156,8 @@ def training_section(report: Report, plots: Mapping[str, str]) -> str:
         "Every run is listed, also those that failed. Images/s is the median over the epochs; training "
         "accuracy is that of the last epoch, over augmented images while the weights changed."
     )
+    if noted := list(dict.fromkeys(note for run in runs for note in run.notes)):
+        about += "\n\n" + bullets([escape(note) for note in noted])
     if curves:
         about += " The curves show loss and validation accuracy per epoch."
     return f"## Training\n\n{about}\n\n{text}{curves}"
@@ -175,7 +177,7 @@ def _run(run: TrainingRun) -> list[str]:
         escape(run.dataset),
         escape(run.recipe),
         escape(run.status),
-        f"{len(run.epochs)} of {run.planned_epochs}",
+        f"{len(run.epochs)} of {run.planned_epochs}" + (f", kept {run.kept_epoch}" if run.kept_epoch else ""),
         f"{run.seconds:,.0f} s" if run.seconds else "",
         amount(plain.median(rates)) if rates else "",
         percent(last.train_accuracy) if last else "",

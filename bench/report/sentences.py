@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from bench.record import Bound
 from bench.report.accuracy import accuracy_difference, standard_error
 from bench.report.comparison import VariantRow, comparison
-from bench.report.formats import bytes_text, estimate, exact, percent, points, ratio, relative
+from bench.report.formats import bytes_text, estimate, exact, percent, points, ratio, relative, threshold
 from bench.report.table import CaseRow, Panel, Report, Status, counts
 from bench.report.text import escape
 
@@ -27,15 +27,17 @@ def summary(report: Report) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _names(rows: Iterable[VariantRow]) -> str:
-    return ", ".join(_with_accuracy(row) for row in rows)
+def _names(rows: Iterable[VariantRow], own_targets: bool) -> str:
+    return ", ".join(_with_accuracy(row, own_targets) for row in rows)
 
 
-def _with_accuracy(row: VariantRow) -> str:
-    if row.test is None:
-        return escape(row.variant)
-    seeds = f", {row.seeds_reached} of {row.test.seeds} seeds" if row.test.seeds > 1 else ""
-    return f"{escape(row.variant)} ({percent(row.test.mean)}{seeds})"
+def _with_accuracy(row: VariantRow, own_target: bool) -> str:
+    known = [percent(row.test.mean)] if row.test else []
+    if own_target and row.target:
+        known.append(f"target {threshold(row.target.value)}")
+    if row.test and row.test.seeds > 1:
+        known.append(f"{row.seeds_reached} of {row.test.seeds} seeds")
+    return f"{escape(row.variant)} ({', '.join(known)})" if known else escape(row.variant)
 
 
 def _by_variant(rows: Iterable[VariantRow]) -> list[VariantRow]:
@@ -60,12 +62,14 @@ def _target(rows: tuple[VariantRow, ...]) -> list[str]:
     missed = [row for row in variants if row.reached is False]
     unknown = [row for row in variants if row.reached is None]
     source = f" ({escape(target.source)})" if target.source else ""
-    line = f"**Target.** {percent(target.value, 1)} test accuracy{source}:"
-    parts = [f"reached by {_names(reached)}"] if reached else ["reached by no variant"]
+    differ = len({row.target for row in variants}) > 1
+    said = "A test accuracy of each variant's own" if differ else f"{threshold(target.value)} test accuracy"
+    line = f"**Target.** {said}{source}:"
+    parts = [f"reached by {_names(reached, differ)}"] if reached else ["reached by no variant"]
     if missed:
-        parts.append(f"missed by {_names(missed)}")
+        parts.append(f"missed by {_names(missed, differ)}")
     if unknown:
-        parts.append(f"not known for {_names(unknown)}, without a finished training run")
+        parts.append(f"not known for {_names(unknown, differ)}, without a finished training run")
     ending = ". Those that missed it, or may have, get no speed headline." if missed or unknown else "."
     return [f"{line} {'; '.join(parts)}{ending}"]
 

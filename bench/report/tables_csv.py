@@ -13,6 +13,7 @@ from bench.report.comparison import COST_METRICS, VariantRow, comparison
 from bench.report.table import CaseRow, Report, Status
 from bench.report.text import guard
 from bench.report.timing import PERCENTILES, step_count
+from bench.report.tipc import TIPC_KEYS, tipc_cells
 from bench.statistics import Estimate, samples_needed
 from bench.units import Direction, Unit
 
@@ -38,6 +39,7 @@ _RESULTS = (
     *_CASE,
     *("threads", "kernel", "weights", "options", "metric", "kind", "unit", "direction", "value", "low"),
     *("high", "confidence", "n", "bound", "status", "reason"),
+    *TIPC_KEYS,
 )
 _TRAINING = (
     *("variant", "seed", "dataset", "recipe", "status", "epoch", "loss", "train_accuracy_fraction"),
@@ -145,7 +147,7 @@ def _times(row: CaseRow) -> list[Cells]:
     confidence = row.session.protocol.confidence
     found = [
         latency | _estimate(row.result.latency_ms, confidence) | doubt,
-        throughput | _estimate(row.result.throughput, confidence) | doubt,
+        throughput | _estimate(row.result.throughput, confidence) | doubt | _tipc(row),
         *({**latency, **_percentile(row.record, percent, doubt)} for percent in PERCENTILES),
     ]
     if not row.is_reference:
@@ -154,6 +156,10 @@ def _times(row: CaseRow) -> list[Cells]:
         state = {"status": status.value, "reason": guard(row.ratio_reason)}
         found.append(ratio | (_estimate(row.ratio, confidence) if row.ratio else {}) | state)
     return found
+
+
+def _tipc(row: CaseRow) -> Cells:
+    return {key: guard(str(value)) for key, value in tipc_cells(row).items()}
 
 
 def _estimate(found: Estimate, confidence: float) -> Cells:

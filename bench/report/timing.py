@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from bench.quality import latency_percentile, latency_series
 from bench.record import Record
+from bench.report.disturbances import discards_section
 from bench.report.formats import amount, estimate, ratio
 from bench.report.layout import Notes, picture, table
 from bench.report.table import CaseRow, Panel, Report, Status
@@ -32,7 +33,7 @@ def timing_section(report: Report, plots: Mapping[str, str]) -> str:
         return ""
     pictures = picture(plots, "throughput_batch") + picture(plots, "ratio_batch")
     tables = [_panel_table(panel) for panel in report.panels]
-    parts = [f"## Throughput and latency{pictures}", *tables, _failures(report)]
+    parts = [f"## Throughput and latency{pictures}", *tables, _failures(report), discards_section(report)]
     return "\n\n".join(part for part in parts if part)
 
 

@@ -8,6 +8,7 @@ from bench.report.markdown import markdown
 from bench.report.plots import PLOTS, draw
 from bench.report.table import assemble
 from bench.report.tables_csv import comparison_csv, results_csv, training_csv
+from bench.report.tipc import tipc_lines
 from bench.storage import load_suite, write_atomically
 from bench.training_run import read_training_runs
 
@@ -27,6 +28,7 @@ def write_report(run_dir: Path) -> tuple[Path, ...]:
         "comparison.csv": comparison_csv(report).encode(),
         "results.csv": results_csv(report).encode(),
         "training.csv": training_csv(report).encode(),
+        "tipc.jsonl": tipc_lines(report).encode(),
     }
     for plot, images in drawn.items():
         files |= {f"plots/{plot.name}.{ending}": content for ending, content in images.items()}

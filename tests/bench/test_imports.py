@@ -14,14 +14,18 @@ pytestmark = pytest.mark.nopaddle
 ROOT = Path(__file__).parents[2]
 # Each may import only what stands before it (its own layer included).
 LAYERS = (
-    ("errors", "units", "clock"),
+    ("errors", "units", "clock", "nvml"),
+    ("cuda_devices",),
     ("case", "environment"),
     ("record", "training_run"),
     ("statistics", "storage"),
     ("quality", "stopping", "disturbance"),
     ("presets", "report"),
     ("subjects", "engines", "metrics", "measure", "messages", "run_folder"),
+    ("device",),
     ("schedule", "journal", "assemble", "launch", "worker"),
+    ("plan",),
+    ("facts_stage", "block_stage"),
     ("runner",),
     ("pipeline",),
     ("cli",),

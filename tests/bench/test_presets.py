@@ -58,7 +58,7 @@ def test_a_mistake_in_a_file_is_named(tmp_path: Path, old: str, new: str, said: 
 
 
 def test_an_unknown_preset_names_those_there_are() -> None:
-    with pytest.raises(InputError, match="choose from cifar10, quick"):
+    with pytest.raises(InputError, match="choose from cifar10, imagenet-shapes, quick"):
         load_preset("qiuck")
 
 

@@ -10,6 +10,7 @@ import pytest
 from bench.assemble import Heading, assemble
 from bench.case import Case, Condition, DType
 from bench.environment import collect
+from bench.errors import InputError
 from bench.journal import GroupEntry, Journal, NoteEntry
 from bench.messages import (
     Begin,
@@ -17,6 +18,7 @@ from bench.messages import (
     Calibrated,
     CaseFacts,
     CaseFailed,
+    DiskFull,
     Event,
     FactsTask,
     Finished,
@@ -27,10 +29,11 @@ from bench.messages import (
     Request,
     Stopped,
 )
+from bench.plan import Context, Plan
 from bench.presets import ModelEntry, ModelsSpec
 from bench.quality import block_values, case_result, ratio_to_reference
 from bench.record import Fact, Failure, FailureKind, Protocol, Record, Stop, StopReason, Suite, Window
-from bench.runner import Plan, Runner
+from bench.runner import run_session
 from bench.schedule import block_tasks
 from bench.units import Unit
 from tests.bench.fakes import FakeClock
@@ -97,12 +100,13 @@ def plan(**changes: object) -> Plan:
 
 def run(path: Path, script: Script = healthy, **changes: object) -> Suite:
     the_plan = plan(**changes)
-    runner = Runner(the_plan, Journal(path), script, FakeClock(), Quiet())
-    runner.run()
-    return suite_of(the_plan, runner)
+    context = Context(the_plan, Journal(path), script)
+    run_session(context, FakeClock(), Quiet())
+    return suite_of(context)
 
 
-def suite_of(the_plan: Plan, runner: Runner) -> Suite:
+def suite_of(context: Context) -> Suite:
+    the_plan = context.plan
     condition = Condition(threads=2, kernel="plain", weights="random")
     heading = Heading(
         session="s",
@@ -116,7 +120,7 @@ def suite_of(the_plan: Plan, runner: Runner) -> Suite:
         target=None,
         target_source="",
     )
-    return assemble(heading, runner.entries)
+    return assemble(heading, context.journal.entries)
 
 
 def record(suite: Suite, variant: str, engine: str, batch: int) -> Record:
@@ -284,7 +288,7 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path) -> None:
                     again.append(event.key)
                 yield event
 
-        before = sum(isinstance(entry, GroupEntry) for entry in Journal(path).read())
+        before = sum(isinstance(entry, GroupEntry) for entry in Journal(path).entries)
         resumed = run(path, counting)
         assert resumed.records == whole.records
         assert len(again) == 24 - before
@@ -295,7 +299,7 @@ def test_a_line_cut_by_a_crash_is_dropped(tmp_path: Path) -> None:
     run(path)
     content = path.read_bytes()
     path.write_bytes(content[:-20])
-    entries = Journal(path).read()
+    entries = Journal(path).entries
     assert path.read_bytes().endswith(b"\n")
     assert len(entries) == content.count(b"\n") - 1
 
@@ -307,12 +311,21 @@ def test_the_time_limit_is_said(tmp_path: Path) -> None:
         clock.advance(100.0 if isinstance(request.task, BlockTask) else 0.0)
         yield from healthy(request)
 
-    the_plan = plan(max_time_s=250.0)
-    runner = Runner(the_plan, Journal(tmp_path / "journal"), script, clock, Quiet())
-    runner.run()
-    notes = [entry.text for entry in runner.entries if isinstance(entry, NoteEntry)]
+    context = Context(plan(max_time_s=250.0), Journal(tmp_path / "journal"), script)
+    run_session(context, clock, Quiet())
+    notes = [entry.text for entry in context.journal.entries if isinstance(entry, NoteEntry)]
     assert len(notes) == 1
     assert "after 3 of 6 blocks" in notes[0]
-    result = case_result(record(suite_of(the_plan, runner), "relu", "eager", 1), PROTOCOL)
+    result = case_result(record(suite_of(context), "relu", "eager", 1), PROTOCOL)
     assert result.latency_ms.n == 3
     assert result.inconclusive == "3 of the 6 blocks that an interval needs"
+
+
+def test_a_full_disk_ends_the_run_and_blames_no_case(tmp_path: Path) -> None:
+    def script(_: Request) -> Iterator[Event]:
+        yield Begin(CASES[0].key)
+        yield DiskFull("exports")
+
+    with pytest.raises(InputError, match=r"exports: No space left on device; make room"):
+        run(tmp_path / "journal", script)
+    assert run(tmp_path / "journal").records == run(tmp_path / "other").records

@@ -195,3 +195,9 @@ class TestResetParameters:
         assert (layer.hyper.fc2.weight.numpy() == 0).all()
         assert (layer.hyper.fc1.weight.numpy() != 0).any()
         assert plain.integers(1 << 30) == zero.integers(1 << 30)
+
+
+def test_the_static_activations_are_what_they_are_called() -> None:
+    x = paddle.linspace(-9.0, 9.0, 64).reshape([2, 4, 8])
+    np.testing.assert_array_equal(build("relu")(4)(x).numpy(), np.maximum(x.numpy(), 0))
+    np.testing.assert_array_equal(build("relu6")(4)(x).numpy(), np.clip(x.numpy(), 0, 6))

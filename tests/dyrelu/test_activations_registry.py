@@ -16,12 +16,18 @@ COMMON = ("reduction", "k", "zero_init", "min_hidden")
 
 
 def test_names() -> None:
-    assert activations.names() == ("dyrelu_a", "dyrelu_b", "dyrelu_c", "relu")
+    assert activations.names() == ("dyrelu_a", "dyrelu_b", "dyrelu_c", "relu", "relu6")
 
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("relu", ()), ("dyrelu_a", COMMON), ("dyrelu_b", COMMON), ("dyrelu_c", (*COMMON, "spatial", "tau"))],
+    [
+        ("relu", ()),
+        ("relu6", ()),
+        ("dyrelu_a", COMMON),
+        ("dyrelu_b", COMMON),
+        ("dyrelu_c", (*COMMON, "spatial", "tau")),
+    ],
 )
 def test_options(name: str, expected: tuple[str, ...]) -> None:
     assert activations.options(name) == expected

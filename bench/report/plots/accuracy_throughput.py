@@ -5,8 +5,8 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.report.comparison import VariantRow, comparison, target_of
-from bench.report.formats import percent
+from bench.report.comparison import VariantRow, common_target, comparison
+from bench.report.formats import threshold
 from bench.report.plots.style import (
     LEVEL,
     Look,
@@ -49,9 +49,9 @@ def draw_accuracy_throughput(report: Report) -> Figure:
     styles = looks(report.variants)
     drawn = {row.case.variant for _, pairs in panels for row, _ in pairs}
     shown = [variant for variant in report.variants if variant in drawn]
-    target = target_of(report)
+    target = common_target(report)
     entries = [styles[variant] for variant in shown]
-    extra = [level_line(f"target {percent(target.value, 1)}")] if target else []
+    extra = [level_line(f"target {threshold(target.value)}")] if target else []
     doubtful = any(row.status is Status.INCONCLUSIVE for _, pairs in panels for row, _ in pairs)
     extra += [hollow_mark()] if doubtful else []
     figure, axes = panel_grid(len(panels), [*entries, *extra])

@@ -11,7 +11,7 @@ from tests.bench.training_logs import TROUBLED_TRAINING, write_run
 
 __all__ = ["GOLDEN_FILES", "main"]
 
-GOLDEN_FILES = ("report.md", "comparison.csv", "results.csv", "training.csv")
+GOLDEN_FILES = ("report.md", "comparison.csv", "results.csv", "training.csv", "tipc.jsonl")
 
 
 def main() -> None:

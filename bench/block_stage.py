@@ -1,0 +1,153 @@
+"""The second stage: one randomised block, with a new worker wherever one is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from bench.journal import CalibrationEntry, FactsEntry, GroupEntry, Journal
+from bench.messages import (
+    Begin,
+    BlockTask,
+    Calibrated,
+    CaseFailed,
+    GroupDone,
+    GroupTask,
+    Lost,
+    Measured,
+    Note,
+    Stopped,
+)
+from bench.plan import Context
+from bench.record import Failure, FailureKind, Stop, Window
+from bench.schedule import block_tasks
+
+__all__ = ["run_block"]
+
+# A case that failed in this many blocks is not tried again: each try may cost a whole time limit.
+_TRIES = 2
+
+
+@dataclass(slots=True)
+class _Group:
+    """What a group gave so far."""
+
+    order: list[str] = field(default_factory=list)
+    windows: dict[str, list[Window]] = field(default_factory=dict)
+    stops: dict[str, Stop] = field(default_factory=dict)
+
+    def add(self, case: str, window: Window) -> None:
+        """Takes a burst; the first of each case gives the order."""
+        if case not in self.windows:
+            self.order.append(case)
+        self.windows.setdefault(case, []).append(window)
+
+    def clear(self) -> None:
+        """Forgets samples that were interleaved with a case that is gone."""
+        self.order.clear()
+        self.windows.clear()
+        self.stops.clear()
+
+
+def run_block(context: Context, block: int) -> None:
+    """Times what the journal lacks of a block."""
+    plan, journal = context.plan, context.journal
+    excluded = _given_up(journal)
+    cut = [_without(task, excluded) for task in block_tasks(plan.cases, plan.protocol.seed, block)]
+    left = _unfinished(journal, block, [task for task in cut if task.cases])
+    failures: dict[str, Failure] = {}
+    lost: set[str] = set()
+    while left:
+        case = _run_worker(context, BlockTask(block, not _calibrated(journal, block), tuple(left)), failures)
+        left = _unfinished(journal, block, left)
+        if case is not None:
+            lost.add(case)
+            left = _after_loss(journal, block, left, lost, failures)
+
+
+def _unfinished(journal: Journal, block: int, tasks: list[GroupTask]) -> list[GroupTask]:
+    groups = (entry for entry in journal.entries if isinstance(entry, GroupEntry))
+    done = {entry.group for entry in groups if entry.block == block}
+    return [task for task in tasks if task.key not in done]
+
+
+def _calibrated(journal: Journal, block: int) -> bool:
+    return any(isinstance(entry, CalibrationEntry) and entry.block == block for entry in journal.entries)
+
+
+def _after_loss(
+    journal: Journal, block: int, left: list[GroupTask], lost: set[str], failures: dict[str, Failure]
+) -> list[GroupTask]:
+    """The groups to go on with, without the lost cases; one that has no other case is finished with."""
+    for task in left:
+        if not _without(task, lost).cases:
+            own = {case.key: failures[case.key] for case in task.cases if case.key in failures}
+            journal.append(GroupEntry(block, task.key, (), {}, {}, own, unpaired=True))
+    return [rest for task in left if (rest := _without(task, lost)).cases]
+
+
+def _run_worker(context: Context, task: BlockTask, failures: dict[str, Failure]) -> str | None:
+    """Runs one worker over groups. Gives the case in which it was lost, if it was."""
+    group, current = _Group(), task.groups[0].cases[0].key
+    for event in context.events(task):
+        match event:
+            case Begin():
+                current = event.case
+            case Measured():
+                group.add(event.case, event.window)
+            case Stopped():
+                group.stops[event.case] = event.stop
+            case CaseFailed():
+                failures[event.case] = event.failure
+                group.clear()
+            case GroupDone():
+                context.journal.append(_entry(task.block, event.key, group, failures))
+                group = _Group()
+            case Calibrated():
+                context.journal.append(CalibrationEntry(event.block, event.windows))
+            case Note():
+                context.journal.note(event.text)
+            case Lost():
+                failures[current] = Failure(event.kind, event.message, task.block)
+                return current
+            case _:
+                pass
+    return None
+
+
+def _entry(block: int, key: str, group: _Group, failures: dict[str, Failure]) -> GroupEntry:
+    """A finished group. Where a worker was lost in it, its cases ran in different processes: no pairs."""
+    own = {case: failure for case, failure in failures.items() if _group_of(case) == key}
+    lost = any(failure.kind in (FailureKind.DIED, FailureKind.TIMEOUT) for failure in own.values())
+    return GroupEntry(
+        block=block,
+        group=key,
+        order=tuple(group.order),
+        windows={case: tuple(windows) for case, windows in group.windows.items()},
+        stops=dict(group.stops),
+        failures=own,
+        unpaired=lost,
+    )
+
+
+def _given_up(journal: Journal) -> set[str]:
+    """Cases without a right output, and those that failed too often."""
+    out: set[str] = set()
+    failed: dict[str, int] = {}
+    for entry in journal.entries:
+        if isinstance(entry, FactsEntry) and entry.failure is not None:
+            out.add(entry.case)
+        elif isinstance(entry, GroupEntry):
+            for key in entry.failures:
+                failed[key] = failed.get(key, 0) + 1
+    return out | {key for key, times in failed.items() if times >= _TRIES}
+
+
+def _group_of(case_key: str) -> str:
+    """A case's key is its group's, a slash and its variant (whose own slashes are quoted)."""
+    return case_key.rpartition("/")[0]
+
+
+def _without(task: GroupTask, keys: Iterable[str]) -> GroupTask:
+    gone = set(keys)
+    return GroupTask(task.key, task.seed, tuple(case for case in task.cases if case.key not in gone))

@@ -1,0 +1,84 @@
+"""The first stage: facts and parity, one process a variant and engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from bench.case import Case
+from bench.journal import FactsEntry, VariantEntry
+from bench.messages import Begin, CaseFacts, CaseFailed, FactsTask, Lost, ModelFacts, Note
+from bench.plan import Context
+from bench.record import Failure
+
+__all__ = ["take_facts"]
+
+_REFERENCE_ENGINE = "eager"
+
+
+def take_facts(context: Context, advance: Callable[[int, int], None]) -> None:
+    """Takes what the journal lacks. `advance` is told how many of how many processes are done."""
+    tasks = _tasks(context.plan.cases)
+    for number, task in enumerate(tasks):
+        advance(number, len(tasks))
+        left: FactsTask | None = _still_to_do(context, task)
+        while left is not None:
+            _run_worker(context, left)
+            left = _still_to_do(context, task)
+    advance(len(tasks), len(tasks))
+
+
+def _tasks(cases: tuple[Case, ...]) -> list[FactsTask]:
+    """By subject, variant and engine, batches ascending.
+
+    Eager comes first, also where it isn't to be timed, since it leaves the reference outputs.
+    """
+    references = (msgspec.structs.replace(case, engine=_REFERENCE_ENGINE) for case in cases)
+    grouped: dict[tuple[str, str, str], list[Case]] = {}
+    for case in dict.fromkeys((*references, *cases)):
+        grouped.setdefault((case.engine, case.subject, case.variant), []).append(case)
+    return [
+        FactsTask(
+            subject,
+            variant,
+            tuple(sorted(found, key=lambda case: case.batch)),
+            image=found[0].image if engine == _REFERENCE_ENGINE else (),
+        )
+        for (engine, subject, variant), found in grouped.items()
+    ]
+
+
+def _still_to_do(context: Context, task: FactsTask) -> FactsTask | None:
+    """The task without what the journal holds; None where that is all of it."""
+    entries = context.journal.entries
+    known = {entry.case for entry in entries if isinstance(entry, FactsEntry)}
+    counted = {(entry.subject, entry.variant) for entry in entries if isinstance(entry, VariantEntry)}
+    cases = tuple(case for case in task.cases if case.key not in known)
+    image = () if (task.subject, task.variant) in counted else task.image
+    return FactsTask(task.subject, task.variant, cases, image) if cases or image else None
+
+
+def _run_worker(context: Context, task: FactsTask) -> None:
+    """Runs one worker. A case that it is lost in gets its entry here, so that the next goes on behind it."""
+    journal = context.journal
+    current = task.cases[0].key if task.cases else ""
+    for event in context.events(task):
+        match event:
+            case Begin():
+                current = event.case
+            case CaseFacts():
+                journal.append(FactsEntry(event.case, event.facts))
+            case CaseFailed():
+                journal.append(FactsEntry(event.case, failure=event.failure))
+            case ModelFacts():
+                journal.append(VariantEntry(event.subject, event.variant, event.facts))
+            case Note():
+                journal.note(event.text)
+            case Lost() if current:
+                journal.append(FactsEntry(current, failure=Failure(event.kind, event.message)))
+            case Lost():
+                journal.note(f"{task.variant}: parameters and FLOPs could not be counted: {event.message}")
+                journal.append(VariantEntry(task.subject, task.variant, ()))
+            case _:
+                pass
