@@ -18,6 +18,7 @@ __all__ = [
     "errors",
     "functional",
     "hyper",
+    "kernels",
     "models",
     "replace",
     "replace_activations",

@@ -7,6 +7,7 @@
     ├── DataError             a data archive that is missing, damaged, foreign or hostile
     ├── RecipeError           a training recipe that contradicts itself or its data
     ├── CheckpointError       a checkpoint that is missing, damaged or of another model
+    ├── KernelError           the fused operator can't be built, loaded or trusted here
     └── ReplacementError      a network whose activations cannot be replaced as asked
 
 Whatever else is raised here is a defect of the package.
@@ -18,6 +19,7 @@ __all__ = [
     "CheckpointError",
     "DataError",
     "DyReLUError",
+    "KernelError",
     "OptionError",
     "RecipeError",
     "ReplacementError",
@@ -52,6 +54,10 @@ class RecipeError(DyReLUError):
 
 class CheckpointError(DyReLUError):
     """A checkpoint that cannot be read, or that belongs to another model."""
+
+
+class KernelError(DyReLUError):
+    """The fused operator cannot be built or loaded, or does not compute what it should."""
 
 
 class ReplacementError(DyReLUError):

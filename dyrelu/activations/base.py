@@ -7,6 +7,7 @@ from paddle import Tensor, nn
 
 from dyrelu.errors import ShapeError
 from dyrelu.hyper import HyperFunction, HyperOptions
+from dyrelu.kernels import Kernel, choose, suits
 
 __all__ = ["DynamicReLU"]
 
@@ -18,7 +19,8 @@ class DynamicReLU(nn.Layer):
     """An activation whose coefficients a hyper function makes from its input: y = max_k(a_k * x + b_k).
 
     Shapes: (N, C, L) or (N, C, H, W), float, any N; the result has the shape of the input, and no sample's
-    result depends on another sample. A NaN gives NaN. An infinite input has no defined result: at the start
+    result depends on another sample. On the CPU one fused operator does the work where `dyrelu.kernels` has
+    it; which formulation a layer takes is settled when it is made. A NaN gives NaN. An infinite input has no defined result: at the start
     the second slope is 0, and 0 * inf is NaN.
     Raises ShapeError for another number of axes or channels.
     """
@@ -29,6 +31,8 @@ class DynamicReLU(nn.Layer):
         self.k = options.k
         self.reduction = options.reduction
         self.hyper = HyperFunction(channels, outputs, options)
+        self.kernel = choose()
+        self._fused = self.kernel is Kernel.FUSED
 
     @property
     def hidden(self) -> int:
@@ -49,6 +53,8 @@ class DynamicReLU(nn.Layer):
                 f"input of shape {list(x.shape)} does not fit an activation of {self.channels} channels: "
                 f"give (N, {self.channels}, L) or (N, {self.channels}, H, W)."
             )
+        if self._fused and suits(x):
+            return self._activate_fused(x)
         if rank == IMAGE_RANK:
             return self._activate(x)
         # A sequence is an image of one row, so that "the last axis" means the same to both.
@@ -58,5 +64,10 @@ class DynamicReLU(nn.Layer):
         """The activation of (N, C, H, W)."""
         raise NotImplementedError
 
+    def _activate_fused(self, x: Tensor) -> Tensor:
+        """The activation of (N, C, L) or (N, C, H, W) by the fused operator."""
+        raise NotImplementedError
+
     def extra_repr(self) -> str:
-        return f"channels={self.channels}, k={self.k}, reduction={self.reduction}, hidden={self.hidden}"
+        sizes = f"channels={self.channels}, k={self.k}, reduction={self.reduction}, hidden={self.hidden}"
+        return f"{sizes}, kernel={self.kernel.value}"

@@ -12,6 +12,7 @@ from paddle import Tensor
 from dyrelu.activations.base import DynamicReLU
 from dyrelu.functional import piecewise_max, split_coefficients, with_start
 from dyrelu.hyper import HyperOptions
+from dyrelu.kernels import fused_ab
 
 __all__ = ["OPTIONS", "DyReLUA", "Options", "layer"]
 
@@ -33,6 +34,9 @@ class DyReLUA(DynamicReLU):
         per_channel = shared.unsqueeze(2).expand([-1, -1, self.channels]).flatten(1)
         slopes, intercepts = split_coefficients(per_channel, self.k)
         return piecewise_max(x, with_start(slopes), intercepts)
+
+    def _activate_fused(self, x: Tensor) -> Tensor:
+        return fused_ab(x, self.hyper, self.k)
 
 
 def layer(channels: int, options: Options) -> DyReLUA:

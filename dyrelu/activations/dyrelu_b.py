@@ -12,6 +12,7 @@ from paddle import Tensor
 from dyrelu.activations.base import DynamicReLU
 from dyrelu.functional import piecewise_max, split_coefficients, with_start
 from dyrelu.hyper import HyperOptions
+from dyrelu.kernels import fused_ab
 
 __all__ = ["OPTIONS", "DyReLUB", "Options", "layer"]
 
@@ -29,6 +30,9 @@ class DyReLUB(DynamicReLU):
     def _activate(self, x: Tensor) -> Tensor:
         slopes, intercepts = split_coefficients(self.hyper(x), self.k)
         return piecewise_max(x, with_start(slopes), intercepts)
+
+    def _activate_fused(self, x: Tensor) -> Tensor:
+        return fused_ab(x, self.hyper, self.k)
 
 
 def layer(channels: int, options: Options) -> DyReLUB:

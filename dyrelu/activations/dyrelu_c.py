@@ -27,6 +27,8 @@ from dyrelu.activations.base import DynamicReLU
 from dyrelu.errors import OptionError
 from dyrelu.functional import modulated_max, piecewise_max, split_coefficients, with_start
 from dyrelu.hyper import HyperOptions, xavier_uniform_, zero_
+from dyrelu.kernels import Map, fused_c
+from dyrelu.kernels.fused import SpatialWeights
 
 __all__ = ["OPTIONS", "DyReLUC", "Options", "SpatialMode", "layer"]
 
@@ -85,6 +87,10 @@ class DyReLUC(DynamicReLU):
         if self.spatial is SpatialMode.PAPER:
             return pi * piecewise_max(x, with_start(slopes), intercepts)
         return modulated_max(x, slopes, intercepts, pi)
+
+    def _activate_fused(self, x: Tensor) -> Tensor:
+        conv, used = self.spatial_conv, Map[self.spatial.name]
+        return fused_c(x, self.hyper, self.k, SpatialWeights(conv.weight, conv.bias, used, self.tau))
 
     def _spatial_map(self, x: Tensor) -> Tensor:
         """pi, (N, 1, H, W) in [0, 1]."""

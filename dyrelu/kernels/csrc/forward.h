@@ -1,0 +1,157 @@
+// The forward pass: pool, hyper function, map, apply. Where there are samples enough, each is read from memory
+// once and applied to while it is in the cache; else the threads share out channels, columns and positions.
+#pragma once
+
+#include <omp.h>
+
+#include "channel.h"
+#include "spatial.h"
+
+namespace dyrelu {
+
+constexpr Size kBlockBytes = 512 * 1024;   // what leaves room in a level-2 cache of 1 MiB for the result
+constexpr Size kLargestBlock = 16;         // samples; more no longer save reading the weights
+constexpr Size kWorthThreads = 96 * 1024;  // elements; below, waking threads costs more than they do
+
+inline int threads_for(const Shape& shape) {
+  return shape.samples * shape.map() < kWorthThreads ? 1 : omp_get_max_threads();
+}
+
+// Samples that are worked on together, so that the Linears' weights are read once for all of them.
+template <typename T>
+inline Size block_of(const Shape& shape, int threads) {
+  const Size fitting = kBlockBytes / std::max<Size>(1, shape.map() * Size(sizeof(T)));
+  const Size fair = (shape.samples + 2 * threads - 1) / (2 * threads);
+  return std::max<Size>(1, std::min({fitting, fair, kLargestBlock}));
+}
+
+template <typename T>
+class Forward {
+ public:
+  Shape shape;
+  Weights<T> w;
+  const T* x;
+  T *y, *pooled, *deltas, *shares;
+
+  void run() const {
+    const int threads = threads_for(shape);
+    if (threads == 1 || shape.samples >= 2 * threads || shape.samples % threads == 0) {
+      by_samples(threads);
+    } else {
+      by_channels(threads);
+    }
+  }
+
+ private:
+  bool mapped() const { return shape.spatial != Spatial::kNone; }
+
+  void by_samples(int threads) const {
+    const Size block = block_of<T>(shape, threads);
+#pragma omp parallel num_threads(threads) if (threads > 1)
+    {
+      std::vector<T> hidden(block * shape.hidden), pi(mapped() ? shape.positions : 0);
+      Lines<T> lines(shape.k);
+#pragma omp for schedule(dynamic, 1)
+      for (Size first = 0; first < shape.samples; first += block) {
+        const Size last = std::min(first + block, shape.samples);
+        for (Size n = first; n < last; ++n) {
+          pool(n, 0, shape.channels);
+          if (mapped()) {
+            scores(shape, x + n * shape.map(), w, shares + n * shape.positions, 0, shape.positions);
+            softmax(shape, shares + n * shape.positions);
+          }
+        }
+        hyper_hidden(first, last, hidden.data());
+        hyper_deltas(first, last, hidden.data(), 0, shape.outputs);
+        for (Size n = first; n < last; ++n) {
+          if (mapped()) map_of(shape, shares + n * shape.positions, pi.data());
+          for (Size c = 0; c < shape.channels; ++c) apply(n, c, pi.data(), lines);
+        }
+      }
+    }
+  }
+
+  void by_channels(int threads) const {
+    constexpr Size tile = 4 * kLanes<T>;
+    std::vector<T> hidden(shape.samples * shape.hidden), pi(mapped() ? shape.samples * shape.positions : 0);
+    const Size planes = shape.samples * shape.channels;
+#pragma omp parallel num_threads(threads)
+    {
+      Lines<T> lines(shape.k);
+#pragma omp for schedule(static)
+      for (Size plane = 0; plane < planes; ++plane)
+        pool(plane / shape.channels, plane % shape.channels, plane % shape.channels + 1);
+      for (Size n = 0; mapped() && n < shape.samples; ++n)
+#pragma omp for schedule(static)
+        for (Size i = 0; i < shape.positions; i += tile)
+          scores(shape, x + n * shape.map(), w, shares + n * shape.positions, i,
+                 std::min(i + tile, shape.positions));
+#pragma omp single
+      {
+        hyper_hidden(0, shape.samples, hidden.data());
+        for (Size n = 0; mapped() && n < shape.samples; ++n) {
+          softmax(shape, shares + n * shape.positions);
+          map_of(shape, shares + n * shape.positions, pi.data() + n * shape.positions);
+        }
+      }
+#pragma omp for schedule(static)
+      for (Size o = 0; o < shape.outputs; o += tile)
+        hyper_deltas(0, shape.samples, hidden.data(), o, std::min(o + tile, shape.outputs));
+#pragma omp for schedule(static)
+      for (Size plane = 0; plane < planes; ++plane) {
+        const Size n = plane / shape.channels;
+        apply(n, plane % shape.channels, mapped() ? pi.data() + n * shape.positions : nullptr, lines);
+      }
+    }
+  }
+
+  void pool(Size n, Size first, Size last) const {
+    for (Size c = first; c < last; ++c) {
+      const T* channel = x + n * shape.map() + c * shape.positions;
+      const double sum = sum_of<T>(shape.positions, [&](Size i, Size count) { return load(channel + i, count); });
+      pooled[n * shape.channels + c] = static_cast<T>(sum / shape.positions);
+    }
+  }
+
+  void hyper_hidden(Size first, Size last, T* hidden) const {
+    const Product<T> product{pooled + first * shape.channels, shape.channels, 1, w.w1, shape.hidden,
+                             shape.channels, w.b1, hidden};
+    product.run(0, last - first, 0, shape.hidden);
+    // As Paddle's ReLU does, this turns NaN into 0; the input's own NaN comes through where it stands.
+    for (Size i = 0; i < (last - first) * shape.hidden; ++i) hidden[i] = hidden[i] > 0 ? hidden[i] : 0;
+  }
+
+  void hyper_deltas(Size first, Size last, const T* hidden, Size begin, Size end) const {
+    T* out = deltas + first * shape.outputs;
+    const Product<T> product{hidden, shape.hidden, 1, w.w2, shape.outputs, shape.hidden, w.b2, out};
+    product.run(0, last - first, begin, end);
+    for (Size n = 0; n < last - first; ++n) {
+      T* row = out + n * shape.outputs + begin;
+      for_vectors<T>(end - begin, [&](Size i, Size count) {
+        const Vector<T> power = exponential<T>(-load(row + i, count));
+        store(row + i, T(2) / (T(1) + power) - T(1), count);
+      });
+    }
+  }
+
+  void apply(Size n, Size c, const T* pi, Lines<T>& lines) const {
+    lines.set(shape, deltas + n * shape.outputs, c);
+    const Size at = n * shape.map() + c * shape.positions;
+    switch (shape.spatial) {
+      case Spatial::kNone: return apply_as<Map::kNone>(lines, at, pi);
+      case Spatial::kPaper: return apply_as<Map::kScaled>(lines, at, pi);
+      default: return apply_as<Map::kAdded>(lines, at, pi);
+    }
+  }
+
+  template <Map kMap>
+  void apply_as(const Lines<T>& lines, Size at, const T* pi) const {
+    if (shape.k == 2) {
+      Channel<T, kMap, 2>(lines, 2, shape.positions).forward(x + at, pi, y + at);
+    } else {
+      Channel<T, kMap, 0>(lines, shape.k, shape.positions).forward(x + at, pi, y + at);
+    }
+  }
+};
+
+}  // namespace dyrelu

@@ -1,0 +1,189 @@
+// Paddle's view of the layer: `dyrelu_ab` (one or all channels' coefficients) and `dyrelu_c` (with a map).
+#include "backward.h"
+#include "paddle/extension.h"
+
+namespace {
+
+using paddle::Tensor;
+using Sizes = std::vector<std::int64_t>;
+
+dyrelu::Shape shape_of(const Tensor& x, const Tensor& w1, const Tensor& w2, int k) {
+  const auto axes = x.shape();
+  PD_CHECK(axes.size() >= 3, "x needs the axes (N, C, ...) and at least one more.");
+  PD_CHECK(x.is_cpu(), "this operator runs on the CPU alone: move x there or take the plain formulation.");
+  // Paddle Inference hands tensors over in oneDNN's own order of elements, without a word.
+  PD_CHECK(x.layout() != phi::DataLayout::ONEDNN, "x is in oneDNN's layout: save the model with dyrelu's layers.");
+  dyrelu::Shape shape{};
+  shape.samples = axes[0];
+  shape.channels = axes[1];
+  shape.positions = 1;
+  for (std::size_t i = 2; i < axes.size(); ++i) shape.positions *= axes[i];
+  shape.last_axis = axes.back();
+  shape.hidden = w1.shape()[1];
+  shape.outputs = w2.shape()[1];
+  shape.k = k;
+  shape.per_channel = shape.outputs == 2 * k * shape.channels;
+  shape.spatial = dyrelu::Spatial::kNone;
+  PD_CHECK(k >= 2, "k must be at least 2.");
+  PD_CHECK(w1.shape()[0] == shape.channels && w2.shape()[0] == shape.hidden, "the weights do not fit x.");
+  PD_CHECK(shape.per_channel || shape.outputs == 2 * k, "the last Linear must give 2k or 2kC outputs.");
+  return shape;
+}
+
+dyrelu::Shape shape_of(const Tensor& x, const Tensor& w1, const Tensor& w2, int k, int spatial, float tau) {
+  auto shape = shape_of(x, w1, w2, k);
+  shape.spatial = static_cast<dyrelu::Spatial>(spatial);
+  shape.tau = tau;
+  PD_CHECK(shape.outputs == 2 * k * shape.channels, "a map needs 2kC outputs of the last Linear.");
+  PD_CHECK(spatial >= 1 && spatial <= 3, "the map is 1 (residual), 2 (seed) or 3 (paper).");
+  return shape;
+}
+
+template <typename T>
+dyrelu::Weights<T> weights(const Tensor& w1, const Tensor& b1, const Tensor& w2, const Tensor& b2) {
+  return {w1.data<T>(), b1.data<T>(), w2.data<T>(), b2.data<T>(), nullptr, nullptr};
+}
+
+Tensor like(const Tensor& x, const Sizes& sizes) { return paddle::empty(sizes, x.dtype(), x.place()); }
+
+// An empty batch moves no weight, and an empty map is nothing to pool over.
+bool nothing(const dyrelu::Shape& shape) { return shape.samples == 0 || shape.map() == 0; }
+
+template <typename Body>
+void with_type(const Tensor& x, Body&& body) {
+  if (x.dtype() == paddle::DataType::FLOAT32) return body(float{});
+  PD_CHECK(x.dtype() == paddle::DataType::FLOAT64, "x must be float32 or float64.");
+  body(double{});
+}
+
+std::vector<Tensor> forward(const dyrelu::Shape& shape, const Tensor& x, const std::vector<Tensor>& p) {
+  const bool mapped = shape.spatial != dyrelu::Spatial::kNone;
+  std::vector<Tensor> out{like(x, x.shape()), like(x, {shape.samples, shape.channels}),
+                          like(x, {shape.samples, shape.outputs})};
+  if (mapped) out.push_back(like(x, {shape.samples, shape.positions}));
+  if (nothing(shape)) {
+    for (auto& tensor : out) tensor = paddle::zeros(tensor.shape(), x.dtype(), x.place());
+    return out;
+  }
+  with_type(x, [&](auto zero) {
+    using T = decltype(zero);
+    auto w = weights<T>(p[0], p[1], p[2], p[3]);
+    if (mapped) w.wz = p[4].data<T>();
+    if (mapped) w.bz = p[5].data<T>();
+    dyrelu::Forward<T>{shape, w, x.data<T>(), out[0].data<T>(), out[1].data<T>(), out[2].data<T>(),
+                       mapped ? out[3].data<T>() : nullptr}
+        .run();
+  });
+  return out;
+}
+
+// `saved`: pooled, deltas and, with a map, its shares.
+std::vector<Tensor> backward(const dyrelu::Shape& shape, const Tensor& x, const std::vector<Tensor>& p,
+                             const std::vector<Tensor>& saved, const Tensor& upstream) {
+  const bool mapped = shape.spatial != dyrelu::Spatial::kNone;
+  std::vector<Tensor> out{like(x, x.shape())};
+  for (const auto& tensor : p) out.push_back(like(x, tensor.shape()));
+  if (nothing(shape)) {
+    for (auto& tensor : out) tensor = paddle::zeros(tensor.shape(), x.dtype(), x.place());
+    return out;
+  }
+  with_type(x, [&](auto zero) {
+    using T = decltype(zero);
+    dyrelu::Backward<T> pass;
+    pass.shape = shape;
+    pass.w = weights<T>(p[0], p[1], p[2], p[3]);
+    pass.x = x.data<T>();
+    pass.pooled = saved[0].data<T>();
+    pass.deltas = saved[1].data<T>();
+    pass.upstream = upstream.data<T>();
+    pass.d = {out[0].data<T>(), out[1].data<T>(), out[2].data<T>(), out[3].data<T>(), out[4].data<T>()};
+    if (mapped) {
+      pass.w.wz = p[4].data<T>();
+      pass.w.bz = p[5].data<T>();
+      pass.shares = saved[2].data<T>();
+      pass.d.wz = out[5].data<T>();
+      pass.d.bz = out[6].data<T>();
+    }
+    pass.run();
+  });
+  return out;
+}
+
+std::vector<Tensor> ab(const Tensor& x, const Tensor& w1, const Tensor& b1, const Tensor& w2, const Tensor& b2,
+                       int k) {
+  return forward(shape_of(x, w1, w2, k), x, {w1, b1, w2, b2});
+}
+
+std::vector<Tensor> ab_backward(const Tensor& x, const Tensor& w1, const Tensor& b1, const Tensor& w2,
+                                const Tensor& b2, const Tensor& pooled, const Tensor& deltas, const Tensor& dy,
+                                int k) {
+  return backward(shape_of(x, w1, w2, k), x, {w1, b1, w2, b2}, {pooled, deltas}, dy);
+}
+
+std::vector<Tensor> c(const Tensor& x, const Tensor& w1, const Tensor& b1, const Tensor& w2, const Tensor& b2,
+                      const Tensor& wz, const Tensor& bz, int k, int spatial, float tau) {
+  return forward(shape_of(x, w1, w2, k, spatial, tau), x, {w1, b1, w2, b2, wz, bz});
+}
+
+std::vector<Tensor> c_backward(const Tensor& x, const Tensor& w1, const Tensor& b1, const Tensor& w2,
+                               const Tensor& b2, const Tensor& wz, const Tensor& bz, const Tensor& pooled,
+                               const Tensor& deltas, const Tensor& shares, const Tensor& dy, int k, int spatial,
+                               float tau) {
+  return backward(shape_of(x, w1, w2, k, spatial, tau), x, {w1, b1, w2, b2, wz, bz}, {pooled, deltas, shares}, dy);
+}
+
+// Axes that are not known when tracing are -1.
+std::int64_t positions(const Sizes& x) {
+  std::int64_t product = 1;
+  for (std::size_t i = 2; i < x.size(); ++i) product = x[i] < 0 || product < 0 ? -1 : product * x[i];
+  return product;
+}
+
+std::vector<Sizes> ab_shapes(const Sizes& x, const Sizes&, const Sizes&, const Sizes& w2, const Sizes&, int) {
+  return {x, {x[0], x[1]}, {x[0], w2[1]}};
+}
+
+std::vector<Sizes> c_shapes(const Sizes& x, const Sizes&, const Sizes&, const Sizes& w2, const Sizes&,
+                            const Sizes&, const Sizes&, int, int, float) {
+  return {x, {x[0], x[1]}, {x[0], w2[1]}, {x[0], positions(x)}};
+}
+
+using Type = paddle::DataType;
+
+std::vector<Type> ab_types(const Type& x, const Type&, const Type&, const Type&, const Type&) { return {x, x, x}; }
+
+std::vector<Type> c_types(const Type& x, const Type&, const Type&, const Type&, const Type&, const Type&,
+                          const Type&) {
+  return {x, x, x, x};
+}
+
+}  // namespace
+
+PD_BUILD_OP(dyrelu_ab)
+    .Inputs({"X", "W1", "B1", "W2", "B2"})
+    .Outputs({"Y", "Pooled", "Deltas"})
+    .Attrs({"k: int"})
+    .SetKernelFn(PD_KERNEL(ab))
+    .SetInferShapeFn(PD_INFER_SHAPE(ab_shapes))
+    .SetInferDtypeFn(PD_INFER_DTYPE(ab_types));
+
+PD_BUILD_GRAD_OP(dyrelu_ab)
+    .Inputs({"X", "W1", "B1", "W2", "B2", "Pooled", "Deltas", paddle::Grad("Y")})
+    .Outputs({paddle::Grad("X"), paddle::Grad("W1"), paddle::Grad("B1"), paddle::Grad("W2"), paddle::Grad("B2")})
+    .Attrs({"k: int"})
+    .SetKernelFn(PD_KERNEL(ab_backward));
+
+PD_BUILD_OP(dyrelu_c)
+    .Inputs({"X", "W1", "B1", "W2", "B2", "Wz", "Bz"})
+    .Outputs({"Y", "Pooled", "Deltas", "Shares"})
+    .Attrs({"k: int", "spatial: int", "tau: float"})
+    .SetKernelFn(PD_KERNEL(c))
+    .SetInferShapeFn(PD_INFER_SHAPE(c_shapes))
+    .SetInferDtypeFn(PD_INFER_DTYPE(c_types));
+
+PD_BUILD_GRAD_OP(dyrelu_c)
+    .Inputs({"X", "W1", "B1", "W2", "B2", "Wz", "Bz", "Pooled", "Deltas", "Shares", paddle::Grad("Y")})
+    .Outputs({paddle::Grad("X"), paddle::Grad("W1"), paddle::Grad("B1"), paddle::Grad("W2"), paddle::Grad("B2"),
+              paddle::Grad("Wz"), paddle::Grad("Bz")})
+    .Attrs({"k: int", "spatial: int", "tau: float"})
+    .SetKernelFn(PD_KERNEL(c_backward));

@@ -1,0 +1,34 @@
+// What one call of the layer works on.
+#pragma once
+
+#include "vector.h"
+
+namespace dyrelu {
+
+// What the map over positions does: nothing (A and B), softmax over all positions scaling the deltas, the
+// same over the last axis, or scaling the whole output.
+enum class Spatial { kNone, kResidual, kSeed, kPaper };
+
+constexpr double kLambdaSlope = 1.0, kLambdaIntercept = 0.5;  // Chen et al. 2020, section 3.2
+constexpr double kGammaDivisor = 3.0;                         // gamma = positions / 3, section 3.3
+
+struct Shape {
+  Size samples, channels, positions, last_axis;
+  Size hidden, outputs;
+  int k;
+  bool per_channel;  // coefficients for each channel (B, C), or one set for all (A)
+  Spatial spatial;
+  double tau;
+
+  Size map() const { return channels * positions; }
+  Size groups() const { return per_channel ? channels : 1; }  // sets of coefficients of a sample
+  Size softmax_length() const { return spatial == Spatial::kSeed ? last_axis : positions; }
+};
+
+template <typename T>
+struct Weights {
+  const T *w1, *b1, *w2, *b2;  // (C, hidden), (hidden), (hidden, outputs), (outputs)
+  const T *wz, *bz;            // the 1x1 convolution's (C) and (1), for C
+};
+
+}  // namespace dyrelu

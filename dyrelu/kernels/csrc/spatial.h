@@ -1,0 +1,76 @@
+// DyReLU-C's map over positions: z = conv1x1(x), shares = softmax(z / tau), pi = min(gamma * shares, 1).
+#pragma once
+
+#include <algorithm>
+
+#include "linear.h"
+#include "shape.h"
+
+namespace dyrelu {
+
+template <typename T>
+inline T gamma(const Shape& shape) {
+  return static_cast<T>(shape.positions / kGammaDivisor);
+}
+
+// z[i] for i in [begin, end); each sum runs over the channels in order. `begin` is a multiple of the lanes.
+template <typename T>
+inline void scores(const Shape& shape, const T* x, const Weights<T>& w, T* z, Size begin, Size end) {
+  std::fill(z + begin, z + end, w.bz[0]);
+  for (Size c = 0; c < shape.channels; ++c) {
+    const T* channel = x + c * shape.positions + begin;
+    const T weight = w.wz[c];
+    for_vectors<T>(end - begin, [&](Size i, Size count) {
+      store(z + begin + i, load(z + begin + i, count) + weight * load(channel + i, count), count);
+    });
+  }
+}
+
+// z becomes the shares of its softmax group, in place.
+template <typename T>
+inline void softmax(const Shape& shape, T* z) {
+  const Size length = shape.softmax_length();
+  const T by_tau = static_cast<T>(1 / shape.tau);
+  for (T* group = z; group < z + shape.positions; group += length) {
+    T largest = group[0];
+    for (Size i = 1; i < length; ++i) largest = group[i] > largest ? group[i] : largest;
+    for_vectors<T>(length, [&](Size i, Size count) {
+      store(group + i, exponential<T>((load(group + i, count) - largest) * by_tau), count);
+    });
+    const double total = sum_of<T>(length, [&](Size i, Size count) { return load(group + i, count); });
+    const T share = static_cast<T>(1 / total);
+    for_vectors<T>(length, [&](Size i, Size count) { store(group + i, load(group + i, count) * share, count); });
+  }
+}
+
+template <typename T>
+inline void map_of(const Shape& shape, const T* shares, T* pi) {
+  const T factor = gamma<T>(shape);
+  for_vectors<T>(shape.positions, [&](Size i, Size count) {
+    const Vector<T> scaled = load(shares + i, count) * factor;
+    store(pi + i, scaled > T(1) ? splat<T>(1) : scaled, count);
+  });
+}
+
+// dpi becomes dz, in place: nothing passes where pi is clipped; then gamma, the softmax and 1 / tau.
+template <typename T>
+inline void score_gradients(const Shape& shape, const T* shares, T* dpi) {
+  const Size length = shape.softmax_length();
+  const T factor = gamma<T>(shape), by_tau = static_cast<T>(1 / shape.tau);
+  for (Size first = 0; first < shape.positions; first += length) {
+    const T* share = shares + first;
+    T* gradient = dpi + first;
+    for_vectors<T>(length, [&](Size i, Size count) {
+      const Vector<T> scaled = load(share + i, count) * factor;
+      const Vector<T> passed = load(gradient + i, count) * factor;
+      store(gradient + i, scaled > T(1) ? Vector<T>{} : passed, count);
+    });
+    const T mean = dot(share, gradient, length);
+    for_vectors<T>(length, [&](Size i, Size count) {
+      const Vector<T> moved = (load(gradient + i, count) - mean) * load(share + i, count);
+      store(gradient + i, moved * by_tau, count);
+    });
+  }
+}
+
+}  // namespace dyrelu
