@@ -53,12 +53,16 @@ class DynamicReLU(nn.Layer):
                 f"input of shape {list(x.shape)} does not fit an activation of {self.channels} channels: "
                 f"give (N, {self.channels}, L) or (N, {self.channels}, H, W)."
             )
-        if self._fused and suits(x):
+        if self.takes_fused(x):
             return self._activate_fused(x)
         if rank == IMAGE_RANK:
             return self._activate(x)
         # A sequence is an image of one row, so that "the last axis" means the same to both.
         return self._activate(x.unsqueeze(2)).squeeze(2)
+
+    def takes_fused(self, x: Tensor) -> bool:
+        """Whether this input goes through the fused operator: it takes float32 and float64 on the CPU."""
+        return self._fused and suits(x)
 
     def _activate(self, x: Tensor) -> Tensor:
         """The activation of (N, C, H, W)."""

@@ -26,9 +26,13 @@ class Backward {
     draw_.resize(shape.samples * shape.outputs);
     if (mapped()) dwz_.resize(shape.samples * shape.channels);
     if (mapped()) dbz_.resize(shape.samples);
+    // Two reads of x and of the upstream gradient share the cache with the result.
+    const Size block = std::max<Size>(1, block_of<T>(shape, threads) / 2);
+    Blocks blocks(shape.samples, block);
 #pragma omp parallel num_threads(threads) if (threads > 1)
     {
-      of_samples(threads);
+      of_samples(blocks, block);
+#pragma omp barrier
       of_weights();
     }
   }
@@ -48,17 +52,13 @@ class Backward {
           lines(shape.k) {}
   };
 
-  void of_samples(int threads) {
-    // Two reads of x and of the upstream gradient share the cache with the result.
-    const Size block = std::max<Size>(1, block_of<T>(shape, threads) / 2);
+  void of_samples(Blocks& blocks, Size block) {
     Room room(shape, mapped(), block);
-#pragma omp for schedule(dynamic, 1)
-    for (Size first = 0; first < shape.samples; first += block) {
-      const Size last = std::min(first + block, shape.samples);
+    blocks.each([&](Size first, Size last) {
       for (Size n = first; n < last; ++n) coefficient_gradients(n, n - first, room);
       hyper_gradients(first, last, room);
       for (Size n = first; n < last; ++n) input_gradients(n, n - first, room);
-    }
+    });
   }
 
   // draw: the loss by the last Linear's outputs; 2 * sigmoid - 1 has the derivative (1 - delta^2) / 2.

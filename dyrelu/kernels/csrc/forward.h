@@ -4,10 +4,28 @@
 
 #include <omp.h>
 
+#include <atomic>
+
 #include "channel.h"
 #include "spatial.h"
 
 namespace dyrelu {
+
+// Threads take the next block of samples themselves: for OpenMP's dynamic loops the compiler asks for functions
+// that Intel's runtime, Paddle's, lacks. A second runtime would supply them, and give every thread every block.
+class Blocks {
+ public:
+  Blocks(Size samples, Size block) : samples_(samples), block_(block) {}
+
+  template <typename Body>
+  void each(Body&& body) {
+    for (Size first; (first = next_.fetch_add(block_)) < samples_;) body(first, std::min(first + block_, samples_));
+  }
+
+ private:
+  Size samples_, block_;
+  std::atomic<Size> next_{0};
+};
 
 constexpr Size kBlockBytes = 512 * 1024;   // what leaves room in a level-2 cache of 1 MiB for the result
 constexpr Size kLargestBlock = 16;         // samples; more no longer save reading the weights
@@ -47,13 +65,12 @@ class Forward {
 
   void by_samples(int threads) const {
     const Size block = block_of<T>(shape, threads);
+    Blocks blocks(shape.samples, block);
 #pragma omp parallel num_threads(threads) if (threads > 1)
     {
       std::vector<T> hidden(block * shape.hidden), pi(mapped() ? shape.positions : 0);
       Lines<T> lines(shape.k);
-#pragma omp for schedule(dynamic, 1)
-      for (Size first = 0; first < shape.samples; first += block) {
-        const Size last = std::min(first + block, shape.samples);
+      blocks.each([&](Size first, Size last) {
         for (Size n = first; n < last; ++n) {
           pool(n, 0, shape.channels);
           if (mapped()) {
@@ -67,7 +84,7 @@ class Forward {
           if (mapped()) map_of(shape, shares + n * shape.positions, pi.data());
           for (Size c = 0; c < shape.channels; ++c) apply(n, c, pi.data(), lines);
         }
-      }
+      });
     }
   }
 
