@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
+from pathlib import Path
 
 import paddle
 from paddle import _C_ops
@@ -102,11 +103,22 @@ def _registered() -> _Outcome:
     try:
         if not hasattr(_C_ops, "_run_custom_op"):
             raise KernelError("the fused operator needs Paddle 3.3 or newer: the plain operators serve.")
-        load_op_meta_info_and_register_op(str(built_library()))
+        _load(built_library())
         check()
-    except (KernelError, RuntimeError, OSError) as error:  # Paddle says so where a library doesn't load
-        return _Outcome(str(error) or type(error).__name__)
+    except KernelError as error:
+        return _Outcome(str(error))
     return _Outcome("")
+
+
+def _load(library: Path) -> None:
+    try:
+        load_op_meta_info_and_register_op(str(library))
+    except (RuntimeError, OSError, ValueError) as error:  # which one depends on how Paddle fails
+        words = str(error).strip().splitlines()
+        raise KernelError(
+            f"Paddle can't load the fused operator ({words[-1] if words else type(error).__name__}): "
+            f"remove {library.parent} to have it built anew."
+        ) from error
 
 
 @cache
