@@ -27,6 +27,7 @@ class TracedOperator:
 def trace(model: Any, image: tuple[int, ...]) -> tuple[TracedOperator, ...]:
     """Operators of one forward pass of `model` on one image, in order.
 
+    A layer that does its work in an operator of its own is asked, by `spell_out()`, to do it in Paddle's.
     Tracing changes the layer (Paddle replaces its forward), so give one that is not used further. Raises
     whatever Paddle raises for a model that it can't trace.
     """
@@ -34,6 +35,9 @@ def trace(model: Any, image: tuple[int, ...]) -> tuple[TracedOperator, ...]:
     from paddle.static import InputSpec
 
     model.eval()
+    for layer in model.sublayers(include_self=True):
+        if hasattr(layer, "spell_out"):
+            layer.spell_out()
     static = paddle.jit.to_static(model, input_spec=[InputSpec([1, *image], "float32")], full_graph=True)
     program = static.forward.concrete_program.main_program
     return tuple(_operators(program))

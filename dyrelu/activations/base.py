@@ -20,8 +20,8 @@ class DynamicReLU(nn.Layer):
 
     Shapes: (N, C, L) or (N, C, H, W), float, any N; the result has the shape of the input, and no sample's
     result depends on another sample. On the CPU one fused operator does the work where `dyrelu.kernels` has
-    it; which formulation a layer takes is settled when it is made. A NaN gives NaN. An infinite input has no defined result: at the start
-    the second slope is 0, and 0 * inf is NaN.
+    it; which formulation a layer takes is settled when it is made. A NaN gives NaN. An infinite input has no
+    defined result: at the start the second slope is 0, and 0 * inf is NaN.
     Raises ShapeError for another number of axes or channels.
     """
 
@@ -32,7 +32,6 @@ class DynamicReLU(nn.Layer):
         self.reduction = options.reduction
         self.hyper = HyperFunction(channels, outputs, options)
         self.kernel = choose()
-        self._fused = self.kernel is Kernel.FUSED
 
     @property
     def hidden(self) -> int:
@@ -62,7 +61,11 @@ class DynamicReLU(nn.Layer):
 
     def takes_fused(self, x: Tensor) -> bool:
         """Whether this input goes through the fused operator: it takes float32 and float64 on the CPU."""
-        return self._fused and suits(x)
+        return self.kernel is Kernel.FUSED and suits(x)
+
+    def spell_out(self) -> None:
+        """From now on uses Paddle's own operators, whose work a trace of the program shows."""
+        self.kernel = Kernel.PLAIN
 
     def _activate(self, x: Tensor) -> Tensor:
         """The activation of (N, C, H, W)."""

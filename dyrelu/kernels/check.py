@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 import paddle
 import paddle.nn.functional as F
 from paddle import Tensor
@@ -21,6 +22,7 @@ _K = 2
 _TAU = 0.5  # makes pi reach 1 at some positions
 _TOLERANCE = 1e-7  # float64; Paddle's own pool has a gradient of float32's precision
 
+Array = npt.NDArray[np.float64]
 Formulation = Callable[[Tensor], Tensor]
 
 
@@ -71,7 +73,7 @@ def _residual_map(x: Tensor, spatial: SpatialWeights) -> Tensor:
 def _compare(
     plain: Formulation,
     fused: Formulation,
-    data: tuple[np.ndarray, np.ndarray],  # type: ignore[type-arg]  # float64, both of x's shape
+    data: tuple[Array, Array],
     parameters: list[Tensor],
 ) -> None:
     outcomes = []
@@ -89,5 +91,5 @@ def _compare(
             )
 
 
-def _tensor(values: np.ndarray) -> Tensor:  # type: ignore[type-arg]  # float64
+def _tensor(values: Array) -> Tensor:
     return paddle.to_tensor(values, place=paddle.CPUPlace(), stop_gradient=False)

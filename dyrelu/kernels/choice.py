@@ -14,7 +14,7 @@ from pathlib import Path
 
 import paddle
 from paddle import _C_ops
-from paddle.utils.cpp_extension import load_op_meta_info_and_register_op
+from paddle.utils.cpp_extension.extension_utils import load_op_meta_info_and_register_op
 
 from dyrelu.errors import KernelError, OptionError
 from dyrelu.kernels.build import built_library
@@ -54,7 +54,7 @@ def choose() -> Kernel:
     if wanted == Kernel.FUSED.value:
         register()
         return Kernel.FUSED
-    if paddle.get_device() != "cpu":
+    if paddle.device.get_device() != "cpu":
         return Kernel.PLAIN
     outcome = _registered()
     if outcome.reason:

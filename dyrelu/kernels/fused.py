@@ -15,7 +15,7 @@ __all__ = ["OPERATORS", "Map", "SpatialWeights", "fused_ab", "fused_c", "suits"]
 OPERATORS = ("dyrelu_ab", "dyrelu_c")
 
 _FLOATS = (paddle.float32, paddle.float64)
-_HAS_GPU = bool(paddle.is_compiled_with_cuda())
+_HAS_GPU = bool(paddle.device.is_compiled_with_cuda())
 
 
 class Map(IntEnum):
@@ -38,19 +38,22 @@ class SpatialWeights:
 
 def suits(x: Tensor) -> bool:
     """Whether the operators take this tensor: float32 or float64, on the CPU."""
-    return x.dtype in _FLOATS and not (_HAS_GPU and paddle.get_device() != "cpu")
+    return x.dtype in _FLOATS and not (_HAS_GPU and paddle.device.get_device() != "cpu")
 
 
 def _call(operator: str, x: Tensor, *arguments: Tensor | float) -> Tensor:
     """The first output of a registered operator."""
     if paddle.in_dynamic_mode():
-        result: Tensor = _C_ops._run_custom_op(operator, x, *arguments)[0]
-        return result
+        return _run(operator, x, *arguments)
     # With oneDNN, Paddle Inference gives a custom operator the blocked output of a convolution as it is, and
     # reorders it only for operators that it knows: for this one, which moves nothing.
-    apart = _C_ops._run_custom_op(operator, x.unsqueeze(2), *arguments)[0]
-    traced: Tensor = apart.squeeze(2)
+    traced: Tensor = _run(operator, x.unsqueeze(2), *arguments).squeeze(2)
     return traced
+
+
+def _run(operator: str, *arguments: Tensor | float) -> Tensor:
+    result: Tensor = _C_ops._run_custom_op(operator, *arguments)[0]  # type: ignore[attr-defined]  # from C++
+    return result
 
 
 def fused_ab(x: Tensor, hyper: HyperFunction, k: int) -> Tensor:

@@ -84,7 +84,13 @@ def cache_key(version: str) -> str:
     digest = hashlib.sha256()
     for source in sorted(SOURCES.iterdir()):
         digest.update(source.name.encode() + source.read_bytes())
-    facts = (*_COMPILE_FLAGS, paddle.__version__, str(paddle.version.commit), version, _processor())
+    facts = (
+        *_COMPILE_FLAGS,
+        str(paddle.version.full_version),
+        str(paddle.version.commit),
+        version,
+        _processor(),
+    )
     digest.update("\0".join(facts).encode())
     return digest.hexdigest()[:20]
 

@@ -1,4 +1,4 @@
-"""Building, caching and choosing the fused operator, each in fresh processes: what was cached here stays out."""
+"""Building, caching and choosing the fused operator, each in a fresh process."""
 
 from __future__ import annotations
 

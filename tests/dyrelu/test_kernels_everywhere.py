@@ -117,7 +117,7 @@ def losses(kernel: Kernel, variant: str) -> list[float]:
         loss.backward()
         optimiser.step()
         optimiser.clear_grad()
-        found.append(loss.item())
+        found.append(float(loss.numpy()))
     return found
 
 
