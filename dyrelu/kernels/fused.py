@@ -41,29 +41,20 @@ def suits(x: Tensor) -> bool:
     return x.dtype in _FLOATS and not (_HAS_GPU and paddle.device.get_device() != "cpu")
 
 
-def _call(operator: str, x: Tensor, *arguments: Tensor | float) -> Tensor:
-    """The first output of a registered operator."""
-    if paddle.in_dynamic_mode():
-        return _run(operator, x, *arguments)
-    # With oneDNN, Paddle Inference gives a custom operator the blocked output of a convolution as it is, and
-    # reorders it only for operators that it knows: for this one, which moves nothing.
-    traced: Tensor = _run(operator, x.unsqueeze(2), *arguments).squeeze(2)
-    return traced
-
-
 def _run(operator: str, *arguments: Tensor | float) -> Tensor:
+    """The first output of a registered operator."""
     result: Tensor = _C_ops._run_custom_op(operator, *arguments)[0]  # type: ignore[attr-defined]  # from C++
     return result
 
 
 def fused_ab(x: Tensor, hyper: HyperFunction, k: int) -> Tensor:
     """max over k of a_k * x + b_k, for x (N, C, ...) and the hyper function of variant A or B."""
-    return _call("dyrelu_ab", x, *_linears(hyper), k)
+    return _run("dyrelu_ab", x, *_linears(hyper), k)
 
 
 def fused_c(x: Tensor, hyper: HyperFunction, k: int, spatial: SpatialWeights) -> Tensor:
     """As `fused_ab`, with the map over positions of variant C; of (N, C, L), L is the last axis."""
-    return _call(
+    return _run(
         "dyrelu_c",
         x,
         *_linears(hyper),

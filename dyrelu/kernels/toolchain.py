@@ -29,7 +29,6 @@ _COMPILE_FLAGS = (
     "-fno-trapping-math",
     "-fno-math-errno",
     "-w",  # Paddle's headers warn by the page
-    "-DPADDLE_WITH_CUSTOM_KERNEL",
     "-DPADDLE_NO_PYTHON",  # keeps Python's headers out, which need not be installed
 )
 # Paddle's parallel loops and oneDNN's run on Intel's runtime; a second one would fight them for the cores.
@@ -47,7 +46,7 @@ class Toolchain:
         """Compiles and links the operators; raises KernelError with the compiler's last words."""
         include = Path(paddle.sysconfig.get_include())
         objects = output.with_suffix(".o")
-        folders = [f"-I{include}", f"-I{include / 'third_party'}"]
+        folders = [f"-I{include / folder}" for folder in (".", "third_party")]
         self._run([*_COMPILE_FLAGS, *folders, "-c", str(SOURCES / "operators.cc"), "-o", str(objects)])
         self._run(["-shared", str(objects), "-o", str(output), *_link_flags()])
         objects.unlink()
@@ -110,4 +109,7 @@ def _link_flags() -> list[str]:
     core = libraries.parent / "base"
     openmp = [f"-l:{_OPENMP}"] if (libraries / _OPENMP).exists() else ["-fopenmp"]
     folders = [flag for folder in (libraries, core) for flag in (f"-L{folder}", f"-Wl,-rpath,{folder}")]
-    return [*folders, "-l:libpaddle.so", *openmp]
+    # Older Paddle has all in one library.
+    split = ("libphi.so", "libphi_core.so", "libcommon.so", "libdnnl.so.3")
+    present = [f"-l:{name}" for name in split if (libraries / name).exists()]
+    return [*folders, "-l:libpaddle.so", *present, *openmp]

@@ -6,6 +6,7 @@
 
 #include <atomic>
 
+#include "blocked.h"
 #include "channel.h"
 #include "spatial.h"
 
@@ -69,12 +70,12 @@ class Forward {
 #pragma omp parallel num_threads(threads) if (threads > 1)
     {
       std::vector<T> hidden(block * shape.hidden), pi(mapped() ? shape.positions : 0);
-      Lines<T> lines(shape.k);
+      Room room(shape.k);
       blocks.each([&](Size first, Size last) {
         for (Size n = first; n < last; ++n) {
-          pool(n, 0, shape.channels);
+          for (Size c = 0; c < shape.channels; c += unit()) pool(n, c);
           if (mapped()) {
-            scores(shape, x + n * shape.map(), w, shares + n * shape.positions, 0, shape.positions);
+            score(n, 0, shape.positions);
             softmax(shape, shares + n * shape.positions);
           }
         }
@@ -82,7 +83,7 @@ class Forward {
         hyper_deltas(first, last, hidden.data(), 0, shape.outputs);
         for (Size n = first; n < last; ++n) {
           if (mapped()) map_of(shape, shares + n * shape.positions, pi.data());
-          for (Size c = 0; c < shape.channels; ++c) apply(n, c, pi.data(), lines);
+          for (Size c = 0; c < shape.channels; c += unit()) apply(n, c, pi.data(), room);
         }
       });
     }
@@ -91,18 +92,16 @@ class Forward {
   void by_channels(int threads) const {
     constexpr Size tile = 4 * kLanes<T>;
     std::vector<T> hidden(shape.samples * shape.hidden), pi(mapped() ? shape.samples * shape.positions : 0);
-    const Size planes = shape.samples * shape.channels;
+    const Size units = shape.channels / unit(), all = shape.samples * units;
 #pragma omp parallel num_threads(threads)
     {
-      Lines<T> lines(shape.k);
+      Room room(shape.k);
 #pragma omp for schedule(static)
-      for (Size plane = 0; plane < planes; ++plane)
-        pool(plane / shape.channels, plane % shape.channels, plane % shape.channels + 1);
+      for (Size i = 0; i < all; ++i) pool(i / units, i % units * unit());
       for (Size n = 0; mapped() && n < shape.samples; ++n)
 #pragma omp for schedule(static)
         for (Size i = 0; i < shape.positions; i += tile)
-          scores(shape, x + n * shape.map(), w, shares + n * shape.positions, i,
-                 std::min(i + tile, shape.positions));
+          score(n, i, std::min(i + tile, shape.positions));
 #pragma omp single
       {
         hyper_hidden(0, shape.samples, hidden.data());
@@ -115,19 +114,35 @@ class Forward {
       for (Size o = 0; o < shape.outputs; o += tile)
         hyper_deltas(0, shape.samples, hidden.data(), o, std::min(o + tile, shape.outputs));
 #pragma omp for schedule(static)
-      for (Size plane = 0; plane < planes; ++plane) {
-        const Size n = plane / shape.channels;
-        apply(n, plane % shape.channels, mapped() ? pi.data() + n * shape.positions : nullptr, lines);
+      for (Size i = 0; i < all; ++i) {
+        const Size n = i / units;
+        apply(n, i % units * unit(), mapped() ? pi.data() + n * shape.positions : nullptr, room);
       }
     }
   }
 
-  void pool(Size n, Size first, Size last) const {
-    for (Size c = first; c < last; ++c) {
-      const T* channel = x + n * shape.map() + c * shape.positions;
-      const double sum = sum_of<T>(shape.positions, [&](Size i, Size count) { return load(channel + i, count); });
-      pooled[n * shape.channels + c] = static_cast<T>(sum / shape.positions);
-    }
+  // What a thread keeps coefficients in.
+  struct Room {
+    Lines<T> lines;
+    std::vector<Vector<T>> vectors;
+    explicit Room(int k) : lines(k), vectors(2 * k) {}
+  };
+
+  Size unit() const { return shape.unit(kLanes<T>); }
+  Size offset(Size n, Size c) const { return n * shape.map() + c * shape.positions; }
+
+  void pool(Size n, Size c) const {
+    const T* from = x + offset(n, c);
+    T* to = pooled + n * shape.channels + c;
+    if (shape.blocked) return Blocked<T>(shape).pool(from, to);
+    const double sum = sum_of<T>(shape.positions, [&](Size i, Size count) { return load(from + i, count); });
+    *to = static_cast<T>(sum / shape.positions);
+  }
+
+  void score(Size n, Size begin, Size end) const {
+    T* z = shares + n * shape.positions;
+    if (shape.blocked) return Blocked<T>(shape).scores(x + n * shape.map(), w, z, begin, end);
+    scores(shape, x + n * shape.map(), w, z, begin, end);
   }
 
   void hyper_hidden(Size first, Size last, T* hidden) const {
@@ -151,9 +166,12 @@ class Forward {
     }
   }
 
-  void apply(Size n, Size c, const T* pi, Lines<T>& lines) const {
-    lines.set(shape, deltas + n * shape.outputs, c);
-    const Size at = n * shape.map() + c * shape.positions;
+  void apply(Size n, Size c, const T* pi, Room& room) const {
+    const Size at = offset(n, c);
+    const T* own = deltas + n * shape.outputs;
+    if (shape.blocked) return Blocked<T>(shape).apply(x + at, own, c, pi, y + at, room.vectors.data());
+    Lines<T>& lines = room.lines;
+    lines.set(shape, own, c);
     switch (shape.spatial) {
       case Spatial::kNone: return apply_as<Map::kNone>(lines, at, pi);
       case Spatial::kPaper: return apply_as<Map::kScaled>(lines, at, pi);

@@ -1,5 +1,6 @@
 // Paddle's view of the layer: `dyrelu_ab` (one or all channels' coefficients) and `dyrelu_c` (with a map).
 #include "backward.h"
+#include "onednn.h"
 #include "paddle/extension.h"
 
 namespace {
@@ -11,8 +12,6 @@ dyrelu::Shape shape_of(const Tensor& x, const Tensor& w1, const Tensor& w2, int 
   const auto axes = x.shape();
   PD_CHECK(axes.size() >= 3, "x needs the axes (N, C, ...) and at least one more.");
   PD_CHECK(x.is_cpu(), "this operator runs on the CPU alone: move x there or take the plain formulation.");
-  // Paddle Inference hands tensors over in oneDNN's own order of elements, without a word.
-  PD_CHECK(x.layout() != phi::DataLayout::ONEDNN, "x is in oneDNN's layout: save the model with dyrelu's layers.");
   dyrelu::Shape shape{};
   shape.samples = axes[0];
   shape.channels = axes[1];
@@ -56,9 +55,11 @@ void with_type(const Tensor& x, Body&& body) {
   body(double{});
 }
 
-std::vector<Tensor> forward(const dyrelu::Shape& shape, const Tensor& x, const std::vector<Tensor>& p) {
+std::vector<Tensor> forward(dyrelu::Shape shape, const Tensor& given, const std::vector<Tensor>& p) {
   const bool mapped = shape.spatial != dyrelu::Spatial::kNone;
-  std::vector<Tensor> out{like(x, x.shape()), like(x, {shape.samples, shape.channels}),
+  shape.blocked = dyrelu::is_onednn(given) && dyrelu::is_blocked(given);
+  const Tensor x = dyrelu::is_onednn(given) && !shape.blocked ? dyrelu::reordered(given) : given;
+  std::vector<Tensor> out{shape.blocked ? dyrelu::same_layout(x) : like(x, x.shape()), like(x, {shape.samples, shape.channels}),
                           like(x, {shape.samples, shape.outputs})};
   if (mapped) out.push_back(like(x, {shape.samples, shape.positions}));
   if (nothing(shape)) {

@@ -19,9 +19,12 @@ struct Shape {
   bool per_channel;  // coefficients for each channel (B, C), or one set for all (A)
   Spatial spatial;
   double tau;
+  bool blocked = false;  // oneDNN's order, a vector of channels innermost; forward only
 
   Size map() const { return channels * positions; }
   Size groups() const { return per_channel ? channels : 1; }  // sets of coefficients of a sample
+  // What is worked on at a time: a channel, or a block of them.
+  Size unit(Size lanes) const { return blocked ? lanes : 1; }
   Size softmax_length() const { return spatial == Spatial::kSeed ? last_axis : positions; }
 };
 

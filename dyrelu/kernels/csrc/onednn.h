@@ -1,0 +1,82 @@
+// Tensors that Paddle Inference hands over in oneDNN's layouts. It reorders them only for operators it knows, so
+// this one has to see to it itself: a blocked float32 tensor is worked on as it is, any other is reordered.
+//
+// Paddle's wheel brings no oneDNN headers: what is used of its C interface and of Paddle's side of it is declared
+// here. A comparison by oneDNN itself decides, so a description of another form is reordered, never misread.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "paddle/extension.h"
+#include "paddle/phi/core/dense_tensor.h"
+#include "vector.h"
+
+extern "C" {
+int dnnl_memory_desc_create_with_string_tag(void** description, int axes, const std::int64_t* sizes, int type,
+                                            const char* tag);
+int dnnl_memory_desc_equal(const void* one, const void* other);
+int dnnl_memory_desc_destroy(void* description);
+}
+
+namespace phi {
+
+#ifndef PADDLE_WITH_DNNL
+// As in phi/core/storage_properties.h, a description being a shared pointer in oneDNN's C++ interface.
+struct OneDNNStorageProperties : public StorageProperties,
+                                 public TypeInfoTraits<StorageProperties, OneDNNStorageProperties> {
+  ~OneDNNStorageProperties() override = default;
+  static const char* name() { return "OneDNNStorageProperties"; }
+  int format;
+  std::shared_ptr<void> mem_desc;
+};
+#endif
+
+namespace funcs {
+void TransDataLayoutFromOneDNN(DataLayout from, DataLayout to, const DenseTensor& in, DenseTensor* out, Place place,
+                               bool always_copy);
+}  // namespace funcs
+}  // namespace phi
+
+namespace dyrelu {
+
+inline bool is_onednn(const paddle::Tensor& x) { return x.layout() == phi::DataLayout::ONEDNN; }
+
+inline const phi::DenseTensor& dense(const paddle::Tensor& x) {
+  return *static_cast<const phi::DenseTensor*>(x.impl().get());
+}
+
+// Whether the order is (N, C / lanes, positions, lanes) without gaps.
+inline bool is_blocked(const paddle::Tensor& x) {
+  constexpr int kFloat32 = 3;  // dnnl_f32
+  const auto sizes = x.shape();
+  const bool fits = x.dtype() == paddle::DataType::FLOAT32 && sizes[1] % kLanes<float> == 0;
+  if (!fits || !dense(x).storage_properties_initialized()) return false;
+  const auto& own = dense(x).storage_properties<phi::OneDNNStorageProperties>().mem_desc;
+  const std::string tag = (sizes.size() == 3 ? "aBc" : "aBcd") + std::to_string(kLanes<float>) + "b";
+  void* wanted = nullptr;
+  const int axes = static_cast<int>(sizes.size());
+  if (!own || dnnl_memory_desc_create_with_string_tag(&wanted, axes, sizes.data(), kFloat32, tag.c_str()) != 0)
+    return false;
+  const bool equal = dnnl_memory_desc_equal(own.get(), wanted) != 0;
+  dnnl_memory_desc_destroy(wanted);
+  return equal;
+}
+
+// A tensor of the same description with memory of its own.
+inline paddle::Tensor same_layout(const paddle::Tensor& x) {
+  auto result = std::make_shared<phi::DenseTensor>(dense(x));
+  const auto room = paddle::empty({x.numel()}, x.dtype(), x.place());
+  result->ShareBufferWith(dense(room), true);
+  return paddle::Tensor(result);
+}
+
+// The elements in the order of the axes.
+inline paddle::Tensor reordered(const paddle::Tensor& x) {
+  auto result = std::make_shared<phi::DenseTensor>();
+  phi::funcs::TransDataLayoutFromOneDNN(phi::DataLayout::ONEDNN, phi::DataLayout::NCHW, dense(x), result.get(),
+                                        x.place(), true);
+  return paddle::Tensor(result);
+}
+
+}  // namespace dyrelu
