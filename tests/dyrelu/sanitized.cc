@@ -26,9 +26,11 @@ void both_passes(const dyrelu::Shape& s) {
   const dyrelu::Weights<T> w{w1.data(), b1.data(), w2.data(), b2.data(), wz.data(), bz.data()};
   dyrelu::Forward<T>{s, w, x.data(), y.data(), pooled.data(), deltas.data(), shares.data()}.run();
   if (s.channels % dyrelu::kLanes<T> == 0) {
-    auto blocked = s;
-    blocked.blocked = true;
-    dyrelu::Forward<T>{blocked, w, x.data(), y.data(), pooled.data(), deltas.data(), shares.data()}.run();
+    for (auto order : {dyrelu::Order::kBlocked, dyrelu::Order::kChannelLast}) {
+      auto other = s;
+      other.order = order;
+      dyrelu::Forward<T>{other, w, x.data(), y.data(), pooled.data(), deltas.data(), shares.data()}.run();
+    }
   }
 
   std::vector<T> dx(x.size()), dw1(w1.size()), db1(b1.size()), dw2(w2.size()), db2(b2.size());

@@ -106,7 +106,7 @@ def test_a_saved_network_runs_in_a_process_that_only_loads_it(
 @pytest.mark.parametrize("channels", [16, 20, 24, 48])
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_between_convolutions_in_paddle_inference(case: Case, channels: int, tmp_path: Path) -> None:
-    """There oneDNN hands over its own orders of elements; blocks of 16 channels suit it, others don't."""
+    """oneDNN hands over its own orders of elements, of which some are taken as they are."""
     paddle.seed(1)
     with using(Kernel.FUSED):
         layer = make_pair(case, channels, "float32").layer

@@ -6,7 +6,7 @@
 
 #include <atomic>
 
-#include "blocked.h"
+#include "channel_vector.h"
 #include "channel.h"
 #include "spatial.h"
 
@@ -129,19 +129,19 @@ class Forward {
   };
 
   Size unit() const { return shape.unit(kLanes<T>); }
-  Size offset(Size n, Size c) const { return n * shape.map() + c * shape.positions; }
+  Size offset(Size n, Size c) const { return n * shape.map() + shape.start(c); }
 
   void pool(Size n, Size c) const {
     const T* from = x + offset(n, c);
     T* to = pooled + n * shape.channels + c;
-    if (shape.blocked) return Blocked<T>(shape).pool(from, to);
+    if (shape.channels_innermost()) return ChannelVector<T>(shape).pool(from, to);
     const double sum = sum_of<T>(shape.positions, [&](Size i, Size count) { return load(from + i, count); });
     *to = static_cast<T>(sum / shape.positions);
   }
 
   void score(Size n, Size begin, Size end) const {
     T* z = shares + n * shape.positions;
-    if (shape.blocked) return Blocked<T>(shape).scores(x + n * shape.map(), w, z, begin, end);
+    if (shape.channels_innermost()) return ChannelVector<T>(shape).scores(x + n * shape.map(), w, z, begin, end);
     scores(shape, x + n * shape.map(), w, z, begin, end);
   }
 
@@ -169,7 +169,7 @@ class Forward {
   void apply(Size n, Size c, const T* pi, Room& room) const {
     const Size at = offset(n, c);
     const T* own = deltas + n * shape.outputs;
-    if (shape.blocked) return Blocked<T>(shape).apply(x + at, own, c, pi, y + at, room.vectors.data());
+    if (shape.channels_innermost()) return ChannelVector<T>(shape).apply(x + at, own, c, pi, y + at, room.vectors.data());
     Lines<T>& lines = room.lines;
     lines.set(shape, own, c);
     switch (shape.spatial) {

@@ -1,5 +1,5 @@
 // Tensors that Paddle Inference hands over in oneDNN's layouts. It reorders them only for operators it knows, so
-// this one has to see to it itself: a blocked float32 tensor is worked on as it is, any other is reordered.
+// this one sees to it itself: float32 with channels innermost is worked on as it is, all else is reordered.
 //
 // Paddle's wheel brings no oneDNN headers: what is used of its C interface and of Paddle's side of it is declared
 // here. A comparison by oneDNN itself decides, so a description of another form is reordered, never misread.
@@ -10,7 +10,7 @@
 
 #include "paddle/extension.h"
 #include "paddle/phi/core/dense_tensor.h"
-#include "vector.h"
+#include "shape.h"
 
 extern "C" {
 int dnnl_memory_desc_create_with_string_tag(void** description, int axes, const std::int64_t* sizes, int type,
@@ -46,14 +46,11 @@ inline const phi::DenseTensor& dense(const paddle::Tensor& x) {
   return *static_cast<const phi::DenseTensor*>(x.impl().get());
 }
 
-// Whether the order is (N, C / lanes, positions, lanes) without gaps.
-inline bool is_blocked(const paddle::Tensor& x) {
+// Whether oneDNN itself finds this description to be that of the tag.
+inline bool described_by(const paddle::Tensor& x, const std::string& tag) {
   constexpr int kFloat32 = 3;  // dnnl_f32
   const auto sizes = x.shape();
-  const bool fits = x.dtype() == paddle::DataType::FLOAT32 && sizes[1] % kLanes<float> == 0;
-  if (!fits || !dense(x).storage_properties_initialized()) return false;
   const auto& own = dense(x).storage_properties<phi::OneDNNStorageProperties>().mem_desc;
-  const std::string tag = (sizes.size() == 3 ? "aBc" : "aBcd") + std::to_string(kLanes<float>) + "b";
   void* wanted = nullptr;
   const int axes = static_cast<int>(sizes.size());
   if (!own || dnnl_memory_desc_create_with_string_tag(&wanted, axes, sizes.data(), kFloat32, tag.c_str()) != 0)
@@ -61,6 +58,17 @@ inline bool is_blocked(const paddle::Tensor& x) {
   const bool equal = dnnl_memory_desc_equal(own.get(), wanted) != 0;
   dnnl_memory_desc_destroy(wanted);
   return equal;
+}
+
+// The order of a tensor that can be worked on as it is; `kChannelFirst` where it has to be reordered.
+inline Order order_of(const paddle::Tensor& x) {
+  const auto sizes = x.shape();
+  const bool fits = x.dtype() == paddle::DataType::FLOAT32 && sizes[1] % kLanes<float> == 0;
+  if (!fits || !dense(x).storage_properties_initialized()) return Order::kChannelFirst;
+  const bool image = sizes.size() == 4;
+  if (described_by(x, image ? "acdb" : "acb")) return Order::kChannelLast;
+  const std::string lanes = std::to_string(kLanes<float>);
+  return described_by(x, (image ? "aBcd" : "aBc") + lanes + "b") ? Order::kBlocked : Order::kChannelFirst;
 }
 
 // A tensor of the same description with memory of its own.

@@ -57,9 +57,11 @@ void with_type(const Tensor& x, Body&& body) {
 
 std::vector<Tensor> forward(dyrelu::Shape shape, const Tensor& given, const std::vector<Tensor>& p) {
   const bool mapped = shape.spatial != dyrelu::Spatial::kNone;
-  shape.blocked = dyrelu::is_onednn(given) && dyrelu::is_blocked(given);
-  const Tensor x = dyrelu::is_onednn(given) && !shape.blocked ? dyrelu::reordered(given) : given;
-  std::vector<Tensor> out{shape.blocked ? dyrelu::same_layout(x) : like(x, x.shape()), like(x, {shape.samples, shape.channels}),
+  const bool foreign = dyrelu::is_onednn(given);
+  if (foreign) shape.order = dyrelu::order_of(given);
+  const Tensor x = foreign && !shape.channels_innermost() ? dyrelu::reordered(given) : given;
+  std::vector<Tensor> out{shape.channels_innermost() ? dyrelu::same_layout(x) : like(x, x.shape()),
+                          like(x, {shape.samples, shape.channels}),
                           like(x, {shape.samples, shape.outputs})};
   if (mapped) out.push_back(like(x, {shape.samples, shape.positions}));
   if (nothing(shape)) {

@@ -1,5 +1,5 @@
-// The layer on oneDNN's blocked order (N, C / b, positions, b), as convolutions leave it on x86: vectors run over
-// the channels of a block, so nothing is summed across lanes and every lane has coefficients of its own.
+// The layer where channels are innermost, as oneDNN's convolutions leave them: vectors run over channels, so
+// nothing is summed across lanes and every lane has coefficients of its own.
 #pragma once
 
 #include <limits>
@@ -8,14 +8,14 @@
 
 namespace dyrelu {
 
-// `x` and `y` below are one block of one sample: positions * lanes elements.
+// `x` and `y` below begin at the first of a vector of channels of one sample.
 template <typename T>
-class Blocked {
+class ChannelVector {
   using V = Vector<T>;
   static constexpr Size kWide = kLanes<T>;
 
  public:
-  explicit Blocked(const Shape& shape) : shape_(shape) {}
+  explicit ChannelVector(const Shape& shape) : shape_(shape), step_(shape.step(kWide)) {}
 
   void pool(const T* x, T* pooled) const {
     double totals[kWide] = {};
@@ -23,8 +23,8 @@ class Blocked {
       const Size end = std::min(i + kVectorsInARow, shape_.positions);
       V sums[4] = {};
       for (; i + 4 <= end; i += 4)
-        for (int j = 0; j < 4; ++j) sums[j] += load(x + (i + j) * kWide);
-      for (; i < end; ++i) sums[0] += load(x + i * kWide);
+        for (int j = 0; j < 4; ++j) sums[j] += load(x + (i + j) * step_);
+      for (; i < end; ++i) sums[0] += load(x + i * step_);
       const V sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
       for (Size lane = 0; lane < kWide; ++lane) totals[lane] += sum[lane];
     }
@@ -33,11 +33,10 @@ class Blocked {
 
   // z of the whole sample for positions [begin, end).
   void scores(const T* sample, const Weights<T>& w, T* z, Size begin, Size end) const {
-    const Size stride = shape_.positions * kWide;
     for (Size i = begin; i < end; ++i) {
       V sum{};
       for (Size c = 0; c < shape_.channels; c += kWide)
-        sum += load(w.wz + c) * load(sample + c / kWide * stride + i * kWide);
+        sum += load(w.wz + c) * load(sample + shape_.start(c) + i * step_);
       z[i] = lane_sum<T>(sum) + w.bz[0];
     }
   }
@@ -79,7 +78,7 @@ class Blocked {
     const int k_count = kStatic ? kStatic : shape_.k;
     const V* intercepts = coefficients + k_count;
     for (Size i = 0; i < shape_.positions; ++i) {
-      const V value = load(x + i * kWide);
+      const V value = load(x + i * step_);
       V best{};
       for (int k = 0; k < k_count; ++k) {
         V line = coefficients[k] * value + intercepts[k];
@@ -88,11 +87,12 @@ class Blocked {
         best = line > best ? line : best;
       }
       if (kSpatial == Spatial::kPaper) best *= pi[i];
-      store(y + i * kWide, best);
+      store(y + i * step_, best);
     }
   }
 
   Shape shape_;
+  Size step_;
 };
 
 }  // namespace dyrelu
