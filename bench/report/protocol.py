@@ -63,8 +63,8 @@ def _sentences(report: Report, session: Session) -> list[str]:
         _discarding(protocol),
         *([_GPU_DISCARDING] if any(has_gpu_state(record) for record in records) else []),
         _estimates(protocol),
-        f"An engine's output had to match that of eager float32 within {protocol.parity_tolerance:g} before "
-        "its times counted.",
+        f"An engine's output had to match that of eager float32 within {protocol.parity_tolerance:g} of its "
+        "largest value before its times counted.",
         *_stops(records),
     ]
 
