@@ -171,7 +171,7 @@ def _condition(request: RunRequest, subject: SubjectSpec, variant: str, weights:
     elif f"{subject.name}/{variant}" in weights and request.preset.train is not None:
         source = f"trained, seed {request.preset.train.seeds[0]}"
     else:
-        source = "random"
+        source = "random, batch norm calibrated"
     return Condition(
         threads=request.threads,
         kernel=kernel(subject),

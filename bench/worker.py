@@ -6,7 +6,6 @@ Standard output and error stay free for what libraries print there. Run by the r
 
 from __future__ import annotations
 
-import errno
 import gc
 import os
 import resource
@@ -25,7 +24,7 @@ from bench.case import Case
 from bench.clock import WallClock
 from bench.device import open_device
 from bench.engines import Job, Prepared
-from bench.errors import BenchError
+from bench.failures import ParityError, describe, failure, is_full_disk
 from bench.measure import Instruments, calibrate, measure_group
 from bench.messages import (
     Begin,
@@ -47,18 +46,13 @@ from bench.messages import (
 )
 from bench.metrics.flops import flop_facts
 from bench.metrics.parameters import parameter_facts
-from bench.record import Fact, Failure, FailureKind, Stop, Window
-from bench.subjects import Subject, open_subject
+from bench.record import Fact, Stop, Window
+from bench.subjects import Subject, open_subject, settle_random_weights
 
 __all__ = ["main"]
 
 Array = np.ndarray[Any, Any]
 _INPUT_SEED = 20200319  # the same inputs in every process, so that outputs can be compared between them
-_MESSAGE_LIMIT = 400
-
-
-class _ParityError(Exception):
-    """An engine's output is not the eager float32 one."""
 
 
 class _Worker:
@@ -70,6 +64,7 @@ class _Worker:
         # Before any model is loaded: it reads the level of the GPU's memory.
         self._device = open_device()
         self._subjects: dict[str, Subject] = {spec.name: open_subject(spec) for spec in request.subjects}
+        self._images = {spec.name: tuple(spec.image) for spec in request.subjects}
         self._loaded: dict[tuple[str, str, str], Callable[[Array], Prepared]] = {}
 
     def run(self) -> None:
@@ -80,8 +75,8 @@ class _Worker:
                     self._take_facts(self._request.task)
                 case BlockTask():
                     self._run_block(self._request.task)
-        except OSError as error:
-            if error.errno != errno.ENOSPC:
+        except Exception as error:
+            if not is_full_disk(error):
                 raise
             self._say(DiskFull(Path(self._request.folder).name))
         else:
@@ -95,7 +90,7 @@ class _Worker:
             try:
                 facts = self._case_facts(case)
             except (Exception, MemoryError) as error:
-                self._say(CaseFailed(case.key, _failure(error)))
+                self._say(CaseFailed(case.key, failure(error)))
             else:
                 self._say(CaseFacts(case.key, facts))
         if task.image:
@@ -114,20 +109,20 @@ class _Worker:
     def _check(self, case: Case, output: Array) -> None:
         """Parity: eager float32 is the reference, left in a file by its own process."""
         if not np.isfinite(output).all():
-            raise _ParityError("the output is not finite; check the weights")
-        reference = self._folder(case) / f"reference-b{case.batch}.npy"
+            raise ParityError("the output is not finite; check the weights")
+        reference = self._folder(case.subject, case.variant) / f"reference-b{case.batch}.npy"
         if case.engine == "eager":
             np.save(reference, output)
             return
         if not reference.exists():
-            raise _ParityError("eager mode gave no output to compare with, so this one can't be checked")
+            raise ParityError("eager mode gave no output to compare with, so this one can't be checked")
         expected = np.load(reference)
         if expected.shape != output.shape:
-            raise _ParityError(f"the output's shape is {output.shape}, eager mode gives {expected.shape}")
+            raise ParityError(f"the output's shape is {output.shape}, eager mode gives {expected.shape}")
         scale = float(np.abs(expected).max()) or 1.0
         error = float(np.abs(output - expected).max()) / scale
         if error > self._request.protocol.parity_tolerance:
-            raise _ParityError(
+            raise ParityError(
                 f"the output differs from eager mode's by {error:.1e} of its largest value "
                 f"(tolerance {self._request.protocol.parity_tolerance:.0e}); its time would be no comparison"
             )
@@ -140,7 +135,7 @@ class _Worker:
             facts = parameter_facts(self._build(*name))
             facts += flop_facts(self._build(*name), task.image)
         except Exception as error:
-            self._say(Note(f"{task.variant}: parameters or FLOPs could not be counted: {_text(error)}"))
+            self._say(Note(f"{task.variant}: parameters or FLOPs could not be counted: {describe(error)}"))
         self._say(ModelFacts(*name, facts))
 
     def _run_block(self, task: BlockTask) -> None:
@@ -157,7 +152,7 @@ class _Worker:
             try:
                 steps[case.key] = self._prepare(case).step
             except (Exception, MemoryError) as error:
-                self._say(CaseFailed(case.key, _failure(error, block)))
+                self._say(CaseFailed(case.key, failure(error, block)))
         while steps:
             current = _Current(self._say)
             # The collector would run in the middle of somebody's burst.
@@ -168,7 +163,7 @@ class _Worker:
                 measure_group(steps, block, group.seed, self._request.protocol, instruments, current)
                 break
             except (Exception, MemoryError) as error:
-                self._say(CaseFailed(current.case, _failure(error, block)))
+                self._say(CaseFailed(current.case, failure(error, block)))
                 del steps[current.case]
             finally:
                 gc.enable()
@@ -180,7 +175,7 @@ class _Worker:
             job = Job(
                 build=lambda: self._build(case.subject, case.variant),
                 image=case.image,
-                folder=self._folder(case) / case.engine,
+                folder=self._folder(case.subject, case.variant) / case.engine,
                 threads=self._request.threads,
             )
             self._loaded[key] = engines.engine(case.engine).load(job)
@@ -190,10 +185,14 @@ class _Worker:
 
     def _build(self, subject: str, variant: str) -> Any:
         weights = self._request.weights.get(f"{subject}/{variant}")
-        return self._subjects[subject].build(variant, Path(weights) if weights else None)
+        model = self._subjects[subject].build(variant, Path(weights) if weights else None)
+        if weights is None:
+            file = self._folder(subject, variant) / "random.safetensors"
+            settle_random_weights(model, self._images[subject], file)
+        return model
 
-    def _folder(self, case: Case) -> Path:
-        folder = Path(self._request.folder) / quote(case.subject, safe="") / quote(case.variant, safe="")
+    def _folder(self, subject: str, variant: str) -> Path:
+        folder = Path(self._request.folder) / quote(subject, safe="") / quote(variant, safe="")
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
@@ -214,28 +213,6 @@ class _Current:
 
     def stop(self, case: str, stop: Stop) -> None:
         self._say(Stopped(case, stop))
-
-
-def _failure(error: BaseException, block: int = -1) -> Failure:
-    """What a case's error means for it. A full disk is no failure of the case, and is raised again."""
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        raise error
-    text = _text(error)
-    if isinstance(error, _ParityError):
-        return Failure(FailureKind.PARITY, text, block)
-    if isinstance(error, MemoryError) or "ResourceExhausted" in text or "Out of memory" in text:
-        return Failure(FailureKind.OUT_OF_MEMORY, text, block)
-    return Failure(FailureKind.ERROR, text, block)
-
-
-def _text(error: BaseException) -> str:
-    """One line of an error: Paddle's are pages, with the reason in the lines that start with a bracket."""
-    name = type(error).__name__
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    chosen = next((line for line in lines if line.startswith("(")), lines[-1] if lines else "")
-    if isinstance(error, _ParityError | BenchError) or chosen.startswith(f"{name}:"):
-        return chosen[:_MESSAGE_LIMIT]
-    return f"{name}: {chosen}"[:_MESSAGE_LIMIT] if chosen else name
 
 
 def main(descriptor: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from typing import NoReturn
@@ -31,7 +32,11 @@ def main() -> NoReturn:
         print(
             "dyrelu-bench: interrupted; what was finished is on disk, go on with --resume and --out",
             file=sys.stderr,
+            flush=True,
         )
+        # Python ends itself by SIGINT instead, where the interrupt struck inside an exec() of a library, even
+        # though it was caught here. By now nothing is left to clean up.
+        os._exit(_INTERRUPTED)
     sys.exit(status)
 
 

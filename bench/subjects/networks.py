@@ -1,38 +1,24 @@
-"""What can be measured: the project's own networks and anybody's. The one file that knows `dyrelu`."""
+"""What can be measured: the project's own networks and anybody's."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from bench.errors import InputError, UsageError
-from bench.presets.schema import DyReLUSpec, ModelsSpec, Options, SubjectSpec, Training
-
-if TYPE_CHECKING:
-    from dyrelu.data import ImageDataset
-    from dyrelu.training import Ranks, Recipe
-    from dyrelu.training.distributed import Communicator
-    from dyrelu.training.job import OnProgress
+from bench.presets.schema import DyReLUSpec, ModelsSpec, Options, SubjectSpec
 
 __all__ = [
-    "DataSource",
     "Subject",
-    "TrainingRequest",
     "check_subject",
     "given_weights",
     "kernel",
-    "launched_ranks",
-    "load_dataset",
-    "open_communicator",
+    "known_variants",
     "open_subject",
-    "subject_errors",
-    "train",
-    "training_notes",
+    "settle_random_weights",
     "variant_options",
 ]
 
@@ -73,6 +59,13 @@ def given_weights(spec: SubjectSpec, variant: str) -> Path | None:
     return Path(named) if named else None
 
 
+def known_variants() -> dict[str, tuple[str, ...]]:
+    """The activations that there are, with the names of their options. Needs no Paddle."""
+    from dyrelu import activations
+
+    return {name: activations.options(name) for name in activations.names()}
+
+
 def variant_options(spec: SubjectSpec, variant: str) -> tuple[tuple[str, str], ...]:
     """The options that this variant takes, as they go into a record's condition."""
     if not isinstance(spec, DyReLUSpec):
@@ -91,105 +84,18 @@ def _taken(options: Options, variant: str) -> dict[str, Any]:
     return {k: v for k, v in msgspec.structs.asdict(options).items() if k in taken_by(variant)}
 
 
-@dataclass(frozen=True, slots=True)
-class DataSource:
-    """Where a data set that doesn't ship with the project comes from."""
+def settle_random_weights(model: Any, image: tuple[int, ...], file: Path) -> None:
+    """Gives an untrained model the weights that all workers of a session share, and its features a scale.
 
-    file: Path | None = None
-    download: bool = False
-
-
-def load_dataset(training: Training, source: DataSource) -> ImageDataset:
-    """The images of a preset, split as its recipe says.
-
-    Raises DyReLUError where they can't be had or aren't what they should be.
+    The first worker that comes by draws the batch-norm statistics and leaves everything in `file`.
     """
-    from dyrelu.data import cifar10, digits
+    from dyrelu.training import calibrate_batch_norm, load_state, save_state
 
-    held_out = _recipe(training).validation_images
-    if training.dataset == "digits":
-        if source.file is not None or source.download:
-            raise UsageError("--data-file and --download: the digits come with scikit-learn; leave them out")
-        return digits.load(validation_images=digits.VALIDATION_IMAGES if held_out is None else held_out)
-    return cifar10.load(
-        source.file,
-        download=source.download,
-        validation_images=cifar10.VALIDATION_IMAGES if held_out is None else held_out,
-    )
-
-
-def training_notes(training: Training, dataset: ImageDataset, ranks: Ranks) -> tuple[str, ...]:
-    """Sentences that whoever reads the accuracies must know."""
-    from dyrelu.training import run_notes
-
-    return run_notes(_recipe(training), dataset, ranks.size)
-
-
-def launched_ranks(environment: Mapping[str, str]) -> Ranks:
-    """Which process of a distributed job this is; alone where no launcher started it."""
-    from dyrelu.training import launched_ranks
-
-    return launched_ranks(environment)
-
-
-def _recipe(training: Training) -> Recipe:
-    from dyrelu.training import recipe
-
-    overrides: dict[str, object] = {} if training.epochs is None else {"epochs": training.epochs}
-    return recipe(training.recipe, **overrides)
-
-
-def open_communicator(ranks: Ranks) -> Communicator:
-    """Joins the job's processes, once a process. Raises DyReLUError where they can't be reached."""
-    from dyrelu.training import open_communicator
-
-    return open_communicator(ranks)
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingRequest:
-    """One variant to train from one seed into one folder."""
-
-    spec: SubjectSpec
-    training: Training
-    variant: str
-    seed: int
-    folder: Path
-    threads: int
-
-
-def train(
-    request: TrainingRequest,
-    dataset: ImageDataset,
-    resume: bool,
-    on_progress: OnProgress,
-    communicator: Communicator,
-) -> float:
-    """Trains in this process, with the others of its job, and gives the plain test accuracy (0 to 1)."""
-    from dyrelu.training import Target, TrainingJob
-    from dyrelu.training import train as train_model
-
-    training = request.training
-    job = TrainingJob(
-        dataset=dataset,
-        recipe=_recipe(training),
-        seed=request.seed,
-        folder=request.folder,
-        variant=request.variant,
-        threads=request.threads,
-        target=Target(value=training.target_of(request.variant), source=training.target_source),
-        options=dict(variant_options(request.spec, request.variant)),
-    )
-    model = open_subject(request.spec).build(request.variant, None)
-    result = train_model(model, job, resume=resume, on_progress=on_progress, communicator=communicator)
-    return result.accuracy
-
-
-def subject_errors() -> type[Exception]:
-    """What the subject raises for bad input: one sentence for the user, like a BenchError."""
-    from dyrelu.errors import DyReLUError
-
-    return DyReLUError
+    if file.exists():
+        load_state(model, file)
+    else:
+        calibrate_batch_norm(model, image)
+        save_state(model, file)
 
 
 class _DyReLU:
@@ -251,9 +157,9 @@ class _Models:
         paddle.seed(_RANDOM_WEIGHTS_SEED)
         model = _call_factory(self._factories[variant])
         if weights is not None:
-            from dyrelu.training import load_weights
+            from dyrelu.training import load_state
 
-            load_weights(model, weights)
+            load_state(model, weights)
         model.eval()
         return model
 
