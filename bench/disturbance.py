@@ -42,9 +42,10 @@ class _Counters:
 class LinuxProbe:
     """Reads /proc/stat (time that the hypervisor gave to others), /proc/pressure/cpu and rusage."""
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int) -> None:
         self._ticks_per_second = os.sysconf("SC_CLK_TCK")
-        self._cores = os.cpu_count() or 1
+        # Of a machine's many cores only as many matter as we have threads.
+        self._cores = max(1, min(threads, len(os.sched_getaffinity(0))))
         self._start = self._read()
 
     def start(self) -> None:

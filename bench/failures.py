@@ -42,6 +42,8 @@ def describe(error: BaseException) -> str:
     name = type(error).__name__
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     chosen = next((line for line in lines if line.startswith("(")), lines[-1] if lines else "")
+    if isinstance(error, SystemExit):
+        return f"the model called sys.exit({error.code!r})"
     if isinstance(error, ParityError | BenchError) or chosen.startswith(f"{name}:"):
         return chosen[:_MESSAGE_LIMIT]
     return f"{name}: {chosen}"[:_MESSAGE_LIMIT] if chosen else name

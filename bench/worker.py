@@ -6,6 +6,8 @@ Standard output and error stay free for what libraries print there. Run by the r
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import gc
 import os
 import resource
@@ -47,11 +49,16 @@ from bench.messages import (
 from bench.metrics.flops import flop_facts
 from bench.metrics.parameters import parameter_facts
 from bench.record import Fact, Stop, Window
-from bench.subjects import Subject, open_subject, settle_random_weights
+from bench.subjects import Subject, open_subject, settle_weights
 
 __all__ = ["main"]
 
 Array = np.ndarray[Any, Any]
+_UNTRAINED = (
+    "Models that were never trained (batch-norm statistics 0 and 1) got these from one batch of random "
+    "images: outputs would be meaningless otherwise, and times are the same."
+)
+_PR_SET_PDEATHSIG = 1  # prctl(2)
 _INPUT_SEED = 20200319  # the same inputs in every process, so that outputs can be compared between them
 
 
@@ -62,7 +69,7 @@ class _Worker:
         self._request = request
         self._say = say
         # Before any model is loaded: it reads the level of the GPU's memory.
-        self._device = open_device()
+        self._device = open_device(request.threads)
         self._subjects: dict[str, Subject] = {spec.name: open_subject(spec) for spec in request.subjects}
         self._images = {spec.name: tuple(spec.image) for spec in request.subjects}
         self._loaded: dict[tuple[str, str, str], Callable[[Array], Prepared]] = {}
@@ -89,7 +96,7 @@ class _Worker:
             self._say(Begin(case.key))
             try:
                 facts = self._case_facts(case)
-            except (Exception, MemoryError) as error:
+            except (Exception, SystemExit) as error:
                 self._say(CaseFailed(case.key, failure(error)))
             else:
                 self._say(CaseFacts(case.key, facts))
@@ -98,8 +105,8 @@ class _Worker:
 
     def _case_facts(self, case: Case) -> tuple[Fact, ...]:
         """Runs the case twice, checks its output, and gives the peaks of memory meanwhile."""
-        self._device.start()
         prepared = self._prepare(case)
+        self._device.start()
         prepared.step()
         prepared.step()
         facts = self._device.facts()
@@ -136,6 +143,10 @@ class _Worker:
             facts += flop_facts(self._build(*name), task.image)
         except Exception as error:
             self._say(Note(f"{task.variant}: parameters or FLOPs could not be counted: {describe(error)}"))
+        for engine in task.engines:
+            # What goes wrong here goes wrong again, and is said, where the cases of this engine are run.
+            with contextlib.suppress(Exception):
+                self._load(engine, task.subject, task.variant)
         self._say(ModelFacts(*name, facts))
 
     def _run_block(self, task: BlockTask) -> None:
@@ -151,7 +162,7 @@ class _Worker:
             self._say(Begin(case.key))
             try:
                 steps[case.key] = self._prepare(case).step
-            except (Exception, MemoryError) as error:
+            except (Exception, SystemExit) as error:
                 self._say(CaseFailed(case.key, failure(error, block)))
         while steps:
             current = _Current(self._say)
@@ -162,7 +173,7 @@ class _Worker:
                 instruments = Instruments(WallClock(), self._device.probe)
                 measure_group(steps, block, group.seed, self._request.protocol, instruments, current)
                 break
-            except (Exception, MemoryError) as error:
+            except (Exception, SystemExit) as error:
                 self._say(CaseFailed(current.case, failure(error, block)))
                 del steps[current.case]
             finally:
@@ -170,25 +181,29 @@ class _Worker:
         self._say(GroupDone(group.key))
 
     def _prepare(self, case: Case) -> Prepared:
-        key = (case.engine, case.subject, case.variant)
-        if key not in self._loaded:
-            job = Job(
-                build=lambda: self._build(case.subject, case.variant),
-                image=case.image,
-                folder=self._folder(case.subject, case.variant) / case.engine,
-                threads=self._request.threads,
-            )
-            self._loaded[key] = engines.engine(case.engine).load(job)
         rng = np.random.default_rng([_INPUT_SEED, case.batch])
         batch = rng.standard_normal((case.batch, *case.image), dtype=np.float32)
-        return self._loaded[key](batch)
+        return self._load(case.engine, case.subject, case.variant)(batch)
+
+    def _load(self, engine: str, subject: str, variant: str) -> Callable[[Array], Prepared]:
+        key = (engine, subject, variant)
+        if key not in self._loaded:
+            job = Job(
+                build=lambda: self._build(subject, variant),
+                image=self._images[subject],
+                folder=self._folder(subject, variant) / engine,
+                threads=self._request.threads,
+            )
+            self._loaded[key] = engines.engine(engine).load(job)
+        return self._loaded[key]
 
     def _build(self, subject: str, variant: str) -> Any:
         weights = self._request.weights.get(f"{subject}/{variant}")
         model = self._subjects[subject].build(variant, Path(weights) if weights else None)
         if weights is None:
-            file = self._folder(subject, variant) / "random.safetensors"
-            settle_random_weights(model, self._images[subject], file)
+            file = self._folder(subject, variant) / "weights.safetensors"
+            if settle_weights(model, self._images[subject], file):
+                self._say(Note(_UNTRAINED))
         return model
 
     def _folder(self, subject: str, variant: str) -> Path:
@@ -219,6 +234,7 @@ def main(descriptor: int) -> None:
     """Serves the one request on standard input."""
     # Ctrl-C is the runner's to handle: it ends its workers itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _end_with_parent()
     # A user's model is named package.module:factory, where the user stands.
     sys.path.insert(0, os.getcwd())
     request = msgspec.json.decode(sys.stdin.buffer.read(), type=Request)
@@ -226,6 +242,15 @@ def main(descriptor: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (request.memory_limit, request.memory_limit))
     with os.fdopen(descriptor, "wb", buffering=0) as channel:
         _Worker(request, lambda event: _write(channel, event)).run()
+
+
+def _end_with_parent() -> None:
+    """Asks the kernel to end this process when the runner is gone, however it went."""
+    parent = os.getppid()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit("the runner is gone")
 
 
 def _write(channel: Any, event: Event) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -18,7 +19,12 @@ def main() -> NoReturn:
     The verbs are imported inside, so that Ctrl-C is answered in one way from the first moment on.
     """
     # A terminated run is an interrupted one: what is finished is on disk.
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that can't show a sign gets another, not an error.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         from bench.cli.app import app
 
@@ -41,4 +47,7 @@ def main() -> NoReturn:
 
 
 def _interrupt(_signal: int, _frame: object) -> NoReturn:
+    # Once is enough: a second one would only disturb the tidying up.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt

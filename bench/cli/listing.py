@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bench import engines
+from bench.cli.output import emit
 from bench.presets import load_preset, preset_names
 from bench.subjects import known_recipes, known_variants
 
@@ -11,17 +12,17 @@ __all__ = ["list_"]
 
 def list_() -> int:
     """List presets, variants, engines and recipes."""
-    print("presets")
+    emit("presets")
     for name in preset_names():
-        print(f"  {name:16} {load_preset(name).description}")
-    print("variants (options)")
+        emit(f"  {name:16} {load_preset(name).description}")
+    emit("variants (options)")
     for name, taken in known_variants().items():
-        print(f"  {name:16} {', '.join(taken)}".rstrip())
-    print("engines")
+        emit(f"  {name:16} {', '.join(taken)}".rstrip())
+    emit("engines")
     for name in engines.names():
         engine = engines.engine(name)
-        print(f"  {name:16} {engine.unavailable() or engine.title}")
-    print("recipes")
+        emit(f"  {name:16} {engine.unavailable() or engine.title}")
+    emit("recipes")
     for name in known_recipes():
-        print(f"  {name}")
+        emit(f"  {name}")
     return 0

@@ -21,9 +21,11 @@ __all__ = ["protocol_section"]
 _CONVENTION = (
     "Counts are of one forward pass on one image, from the operators that the network really runs. A MAC is "
     "one fused multiply-add and counts as two FLOPs. Otherwise an element of output costs 1 FLOP for an "
-    "addition, multiplication, maximum or comparison, 4 for a sigmoid and 2 for a batch normalisation at "
-    "inference; an element of input costs 1 in pooling and 5 in a softmax; moving data is free. With an "
-    "operator that the table doesn't know, the count is a lower bound (≥) and the operator is named."
+    "addition, multiplication, maximum, comparison, exponential, logarithm, root or power, 4 for a sigmoid, "
+    "5 for tanh and GELU, and 2 for a batch normalisation at inference; an element of input costs 1 in "
+    "pooling, 5 in a softmax, and 5 in a layer, group or instance normalisation (7 with scale and shift); "
+    "moving data is free. With an operator that the table doesn't know, the count is a lower bound (≥) and "
+    "the operator is named."
 )
 
 _GPU_DISCARDING = (

@@ -7,7 +7,7 @@ from bench.subjects.networks import (
     kernel,
     known_variants,
     open_subject,
-    settle_random_weights,
+    settle_weights,
     variant_options,
 )
 from bench.subjects.training import (
@@ -35,7 +35,7 @@ __all__ = [
     "load_dataset",
     "open_communicator",
     "open_subject",
-    "settle_random_weights",
+    "settle_weights",
     "subject_errors",
     "train",
     "training_notes",

@@ -18,11 +18,13 @@ __all__ = [
     "kernel",
     "known_variants",
     "open_subject",
-    "settle_random_weights",
+    "settle_weights",
     "variant_options",
 ]
 
 _RANDOM_WEIGHTS_SEED = 0
+# Repeated from dyrelu.models, which can't be imported without Paddle.
+_RESNET_DEPTHS = (18, 34, 50, 101, 152)
 
 
 class Subject(Protocol):
@@ -39,7 +41,7 @@ def open_subject(spec: SubjectSpec) -> Subject:
 
 
 def check_subject(spec: SubjectSpec) -> None:
-    """Refuses unknown variants before anything runs, without Paddle. Raises UsageError."""
+    """Refuses what can't be built, before anything runs and without Paddle. Raises UsageError."""
     if not isinstance(spec, DyReLUSpec):
         return
     from dyrelu.activations import names
@@ -47,6 +49,15 @@ def check_subject(spec: SubjectSpec) -> None:
     unknown = [variant for variant in spec.variants if variant not in names()]
     if unknown:
         raise UsageError(f"unknown variant {unknown[0]!r}; choose from {', '.join(names())}")
+    if spec.family == "resnet_cifar" and (spec.depth < 8 or (spec.depth - 2) % 6):
+        raise UsageError(f"{spec.name}: depth {spec.depth} is not 6n+2; choose 8, 14, 20 or the like")
+    if spec.family == "resnet" and spec.depth not in _RESNET_DEPTHS:
+        known = ", ".join(map(str, _RESNET_DEPTHS))
+        raise UsageError(f"{spec.name}: there is no ResNet of depth {spec.depth}; choose from {known}")
+    if spec.family == "mobilenet_v2" and spec.image[0] != 3:
+        raise UsageError(
+            f"{spec.name}: takes images with 3 channels, but image has {spec.image[0]}; say image = [3, ...]"
+        )
 
 
 def given_weights(spec: SubjectSpec, variant: str) -> Path | None:
@@ -84,18 +95,20 @@ def _taken(options: Options, variant: str) -> dict[str, Any]:
     return {k: v for k, v in msgspec.structs.asdict(options).items() if k in taken_by(variant)}
 
 
-def settle_random_weights(model: Any, image: tuple[int, ...], file: Path) -> None:
-    """Gives an untrained model the weights that all workers of a session share, and its features a scale.
+def settle_weights(model: Any, image: tuple[int, ...], file: Path) -> bool:
+    """Gives a model that came without a weights file the weights that all workers of a session share.
 
-    The first worker that comes by draws the batch-norm statistics and leaves everything in `file`.
+    The first worker that comes by leaves them in `file`; the result is whether it had to draw batch-norm
+    statistics, since the model was never trained.
     """
     from dyrelu.training import calibrate_batch_norm, load_state, save_state
 
     if file.exists():
         load_state(model, file)
-    else:
-        calibrate_batch_norm(model, image)
-        save_state(model, file)
+        return False
+    calibrated = bool(calibrate_batch_norm(model, image))
+    save_state(model, file)
+    return calibrated
 
 
 class _DyReLU:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bench.clock import WallClock
 from bench.disturbance import LinuxProbe, discard_reason
 from bench.measure import Instruments, calibrate, measure_group
-from bench.record import Disturbance, Protocol, StopReason
+from bench.record import Disturbance, Protocol, StopReason, Window
 from bench.stopping import FirstOf, FixedCount, RelativeInterval, TimeLimit
 from tests.bench.fakes import BUSY, QUIET, FakeClock, FakeProbe, Recorder
 
@@ -115,6 +115,13 @@ def test_time_limit_ends_a_slow_case() -> None:
     assert len(recorder.measured("a")) == 1
 
 
+def test_others_turns_do_not_count_against_a_case() -> None:
+    protocol = msgspec.structs.replace(PROTOCOL, case_seconds=5.0, min_iterations=1, burst_ms=1.0)
+    recorder = sample({"a": 0.9, "b": 0.9, "c": 0.9, "d": 0.9}, protocol=protocol)
+    assert all(stop.reason is StopReason.COUNT for stop in recorder.stops.values())
+    assert all(len(recorder.measured(name)) == PROTOCOL.rounds for name in "abcd")
+
+
 @pytest.mark.parametrize(
     ("disturbance", "reason"),
     [
@@ -130,7 +137,7 @@ def test_discard_reasons(disturbance: Disturbance, reason: str) -> None:
 
 
 def test_the_real_probe_reads_this_machine() -> None:
-    probe = LinuxProbe()
+    probe = LinuxProbe(threads=2)
     probe.start()
     disturbance = probe.stop()
     assert disturbance.involuntary_switches >= 0
@@ -144,28 +151,34 @@ def test_calibration_gives_positive_times() -> None:
     assert all(window.block == 4 for window in windows.values())
 
 
+def burst(*values: float, discarded: str = "") -> Window:
+    return Window(0, values, discarded=discarded)
+
+
 def test_stopping_rules_say_why() -> None:
-    clock = FakeClock()
     count = FixedCount(2)
-    count.add(1.0)
+    count.add(burst(1.0))
+    count.add(burst(1.0, discarded="steal 20%"))
     assert count.reason is None
-    count.add(1.0)
+    count.add(burst(1.0))
     assert count.reason is StopReason.COUNT
 
-    limit = TimeLimit(1.0, clock)
+    limit = TimeLimit(0.010)
+    limit.add(burst(4.0, 4.0, discarded="steal 20%"))
     assert limit.reason is None
-    clock.advance(1.0)
+    limit.add(burst(2.5))
     assert limit.reason is StopReason.TIME
 
     narrow = RelativeInterval(0.1, 0.95)
     for value in (1.0, 1.01, 1.02, 1.0, 1.01):
-        narrow.add(value)
+        narrow.add(burst(value))
+    narrow.add(burst(9.0, discarded="steal 20%"))
     assert narrow.reason is None  # five values give no interval, however close they are
-    narrow.add(1.0)
+    narrow.add(burst(1.0))
     assert narrow.reason is StopReason.INTERVAL
 
     wide = RelativeInterval(0.1, 0.95)
     for value in (1.0, 2.0, 3.0, 1.0, 2.0, 3.0):
-        wide.add(value)
+        wide.add(burst(value))
     assert wide.reason is None
     assert FirstOf(wide, count).reason is StopReason.COUNT

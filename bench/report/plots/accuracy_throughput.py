@@ -28,7 +28,7 @@ Pair = tuple[CaseRow, VariantRow]
 
 def _pairs(report: Report, panel: Panel) -> list[Pair]:
     """The variants with both figures, at the largest batch size at which all of these were timed."""
-    accuracies = {row.variant: row for row in comparison(report) if row.test is not None}
+    accuracies = {row.variant: row for row in comparison(report) if row.test and row.setting == panel.setting}
     timed = [row for row in panel.rows if row.result is not None and row.case.variant in accuracies]
     variants = {row.case.variant for row in timed}
     for batch in reversed(panel.batches):
