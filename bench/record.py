@@ -111,7 +111,8 @@ class GpuState(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
 class Disturbance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What the machine did to a window. Shares are of the window's wall time (0 to 1, per core for steal).
 
-    `pressure` is the kernel's "some" CPU pressure: the share in which a runnable task waited for a core.
+    `foreign` is the share of our threads' cores that other processes took. `pressure` is the kernel's "some"
+    CPU pressure: the share in which a runnable task waited for a core, one of our own perhaps.
     A negative value means that this machine does not tell. `gpu` is None where Paddle ran on the CPU.
     """
 
@@ -120,6 +121,7 @@ class Disturbance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     involuntary_switches: int
     load: float
     gpu: GpuState | None = None
+    foreign: float = -1.0
 
 
 class Window(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -197,6 +199,7 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     max_warmup_bursts: Index = 8
     timeout_s: NonNegative = 120.0
     max_steal: Share = 0.05
+    max_foreign: Share = 0.10
     max_pressure: Share = 0.10
     max_switches_per_second: NonNegative = 500.0
     max_discarded: Share = 0.5

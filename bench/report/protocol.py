@@ -104,9 +104,11 @@ def _sampling(protocol: Protocol) -> str:
 def _discarding(protocol: Protocol) -> str:
     return (
         f"A burst is discarded where the hypervisor took more than {percent(protocol.max_steal, 0)} of the "
-        f"time, a runnable task waited in more than {percent(protocol.max_pressure, 0)} of it, or "
-        f"involuntary context switches passed {protocol.max_switches_per_second:g} a second. A block with "
-        f"more than {percent(protocol.max_discarded, 0)} discarded bursts is estimated from all of its "
+        f"time or other processes more than {percent(protocol.max_foreign, 0)} of the cores in use; where "
+        "their work is unknown, where a runnable task waited in more than "
+        f"{percent(protocol.max_pressure, 0)} of the time; where that is unknown too, where involuntary "
+        f"context switches passed {protocol.max_switches_per_second:g} a second. A block with more than "
+        f"{percent(protocol.max_discarded, 0)} discarded bursts is estimated from all of its "
         "bursts; with more than a third of such blocks the case is inconclusive."
     )
 

@@ -19,7 +19,7 @@ LAYERS = (
     ("case", "environment"),
     ("record", "training_run"),
     ("statistics", "storage"),
-    ("quality", "stopping", "disturbance"),
+    ("quality", "stopping", "foreign_work", "disturbance"),
     ("presets", "report"),
     ("subjects", "engines", "metrics", "measure", "messages", "run_folder"),
     ("device",),

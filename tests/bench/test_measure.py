@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 
 import msgspec
@@ -128,6 +132,9 @@ def test_others_turns_do_not_count_against_a_case() -> None:
         (Disturbance(0.2, 0.0, 0, 0.0), "steal 20%"),
         (Disturbance(0.0, 0.5, 0, 0.0), "CPU pressure 50%"),
         (Disturbance(0.0, 0.0, 9999, 0.0), ""),
+        (Disturbance(0.0, 0.0, 0, 0.0, foreign=0.3), "other processes on our cores 30%"),
+        # An engine whose own threads wait for each other is not disturbed by anybody.
+        (Disturbance(0.0, 0.9, 9999, 0.0, foreign=0.01), ""),
         (Disturbance(-1.0, -1.0, 9999, 0.0), "9999 involuntary context switches a second"),
         (Disturbance(-1.0, -1.0, 3, 0.0), ""),
     ],
@@ -142,6 +149,32 @@ def test_the_real_probe_reads_this_machine() -> None:
     disturbance = probe.stop()
     assert disturbance.involuntary_switches >= 0
     assert disturbance.steal >= 0 or disturbance.steal == -1
+
+
+def busy_for(seconds: float) -> None:
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        pass
+
+
+def test_the_real_probe_tells_others_work_from_our_own() -> None:
+    """With all cores asked for, two busy processes take some of them; alone, nobody does, whatever we do.
+
+    Other programs may run beside the tests, so only the difference is judged.
+    """
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
+    try:
+        time.sleep(0.3)
+        probe = LinuxProbe(threads=os.cpu_count() or 1)
+        busy_for(0.3)
+        probe.start()
+        busy_for(0.5)
+        beside = probe.stop().foreign
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+    assert beside < 0 or beside > 1.0 / (os.cpu_count() or 1) - 0.2
 
 
 def test_calibration_gives_positive_times() -> None:
