@@ -53,8 +53,8 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def save_suite(suite: Suite, path: Path) -> None:
-    """Writes `suite.json`, one record a line so that two versions can be compared by eye."""
-    write_atomically(path, msgspec.json.format(msgspec.json.encode(suite), indent=1) + b"\n")
+    """Writes `suite.json`, compactly: raw samples make it long enough."""
+    write_atomically(path, msgspec.json.encode(suite) + b"\n")
 
 
 def suite_path(target: Path) -> Path:
