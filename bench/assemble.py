@@ -43,8 +43,8 @@ class Heading:
     target_source: str
 
 
-def assemble(heading: Heading, entries: Sequence[Entry]) -> Suite:
-    """The suite of one session."""
+def assemble(heading: Heading, entries: Sequence[Entry], warnings: Sequence[str] = ()) -> Suite:
+    """The suite of one session; `warnings` are this attempt's, beside those in the journal."""
     groups = [entry for entry in entries if isinstance(entry, GroupEntry)]
     environment = heading.environment.fingerprint
     session = Session(
@@ -56,7 +56,7 @@ def assemble(heading: Heading, entries: Sequence[Entry]) -> Suite:
         started=heading.started,
         order=_order(groups),
         calibration=_calibration(entries),
-        warnings=tuple(entry.text for entry in entries if isinstance(entry, NoteEntry)),
+        warnings=(*warnings, *(entry.text for entry in entries if isinstance(entry, NoteEntry))),
         target=heading.target,
         target_source=heading.target_source,
         planned=heading.cases,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from bench.errors import WorkerError
 from bench.journal import CalibrationEntry, FactsEntry, GroupEntry, Journal
 from bench.messages import (
     Begin,
@@ -56,13 +57,13 @@ def run_block(context: Context, block: int) -> None:
     cut = [_without(task, excluded) for task in block_tasks(plan.cases, plan.protocol.seed, block)]
     left = _unfinished(journal, block, [task for task in cut if task.cases])
     failures: dict[str, Failure] = {}
-    lost: set[str] = set()
     while left:
-        case = _run_worker(context, BlockTask(block, not _calibrated(journal, block), tuple(left)), failures)
-        left = _unfinished(journal, block, left)
-        if case is not None:
-            lost.add(case)
-            left = _after_loss(journal, block, left, lost, failures)
+        before = len(journal.entries)
+        task = BlockTask(block, not _calibrated(journal, block), tuple(left))
+        idle = _run_worker(context, task, failures)
+        left = _after_loss(journal, block, _unfinished(journal, block, left), failures)
+        if idle is not None and left and len(journal.entries) == before:
+            raise WorkerError(f"a worker could not start on block {block}: {idle.message}")
 
 
 def _unfinished(journal: Journal, block: int, tasks: list[GroupTask]) -> list[GroupTask]:
@@ -76,19 +77,22 @@ def _calibrated(journal: Journal, block: int) -> bool:
 
 
 def _after_loss(
-    journal: Journal, block: int, left: list[GroupTask], lost: set[str], failures: dict[str, Failure]
+    journal: Journal, block: int, left: list[GroupTask], failures: dict[str, Failure]
 ) -> list[GroupTask]:
     """The groups to go on with, without the lost cases; one that has no other case is finished with."""
     for task in left:
-        if not _without(task, lost).cases:
-            own = {case.key: failures[case.key] for case in task.cases if case.key in failures}
+        if not _without(task, failures).cases:
+            own = {case.key: failures[case.key] for case in task.cases}
             journal.append(GroupEntry(block, task.key, (), {}, {}, own, unpaired=True))
-    return [rest for task in left if (rest := _without(task, lost)).cases]
+    return [rest for task in left if (rest := _without(task, failures)).cases]
 
 
-def _run_worker(context: Context, task: BlockTask, failures: dict[str, Failure]) -> str | None:
-    """Runs one worker over groups. Gives the case in which it was lost, if it was."""
-    group, current = _Group(), task.groups[0].cases[0].key
+def _run_worker(context: Context, task: BlockTask, failures: dict[str, Failure]) -> Lost | None:
+    """Runs one worker over groups. A case that it is lost in goes into `failures`.
+
+    The result is the loss of a worker that was at no case: nobody's fault.
+    """
+    group, current = _Group(), ""
     for event in context.events(task):
         match event:
             case Begin():
@@ -102,14 +106,15 @@ def _run_worker(context: Context, task: BlockTask, failures: dict[str, Failure])
                 group.clear()
             case GroupDone():
                 context.journal.append(_entry(task.block, event.key, group, failures))
-                group = _Group()
+                group, current = _Group(), ""
             case Calibrated():
                 context.journal.append(CalibrationEntry(event.block, event.windows))
             case Note():
                 context.journal.note(event.text)
-            case Lost():
+            case Lost() if current:
                 failures[current] = Failure(event.kind, event.message, task.block)
-                return current
+            case Lost():
+                return event
             case _:
                 pass
     return None

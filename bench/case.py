@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
 from urllib.parse import quote
 
 import msgspec
+from msgspec import Meta
 
 __all__ = ["Case", "Condition", "DType"]
+
+Positive = Annotated[int, Meta(ge=1, le=1_000_000)]
 
 
 class DType(StrEnum):
@@ -24,8 +28,8 @@ class Case(msgspec.Struct, frozen=True, order=True, forbid_unknown_fields=True):
 
     subject: str
     variant: str
-    batch: int
-    image: tuple[int, ...]
+    batch: Positive
+    image: Annotated[tuple[Positive, ...], Meta(min_length=1)]
     dtype: DType
     engine: str
 

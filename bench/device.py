@@ -49,18 +49,18 @@ class Device:
         return tuple(fact for meter in self.meters for fact in meter.facts())
 
 
-def open_device() -> Device:
+def open_device(threads: int) -> Device:
     """The instruments for the device that Paddle chose. Call it before a model is loaded."""
     paddle = paddle_device()
     ordinal = gpu_ordinal(paddle)
     if ordinal is None:
-        return Device((PeakMemory(),), LinuxProbe(), tuple)
-    return gpu_device(paddle.cuda, ordinal, Nvml())
+        return Device((PeakMemory(),), LinuxProbe(threads), tuple)
+    return gpu_device(paddle.cuda, ordinal, Nvml(), threads)
 
 
-def gpu_device(cuda: Any, ordinal: int, nvml: Nvml, driver: Driver = driver_uuid) -> Device:
+def gpu_device(cuda: Any, ordinal: int, nvml: Nvml, threads: int, driver: Driver = driver_uuid) -> Device:
     """The instruments for a GPU: `cuda` is the module `paddle.device.cuda`, `ordinal` its device number."""
     gpu = find_gpu(nvml, ordinal, driver)
-    probe = GpuProbe(LinuxProbe(), gpu)
+    probe = GpuProbe(LinuxProbe(threads), gpu)
     meters = (PeakMemory(), GpuMemory(cuda, ordinal, gpu))
     return Device(meters, probe, lambda: (*nvml.notes, *probe.notes))

@@ -11,6 +11,7 @@ from typing import Protocol as Interface
 
 import msgspec
 
+from bench.foreign_work import ForeignWork
 from bench.nvml import Gpu, GpuProcess
 from bench.record import Disturbance, GpuState, Protocol
 
@@ -40,20 +41,26 @@ class _Counters:
 
 
 class LinuxProbe:
-    """Reads /proc/stat (time that the hypervisor gave to others), /proc/pressure/cpu and rusage."""
+    """Reads /proc/stat (time that the hypervisor gave to others), the work of other processes, CPU pressure
+    and our own involuntary switches.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int) -> None:
         self._ticks_per_second = os.sysconf("SC_CLK_TCK")
-        self._cores = os.cpu_count() or 1
+        # Of a machine's many cores only as many matter as we have threads.
+        self._cores = max(1, min(threads, len(os.sched_getaffinity(0))))
+        self._others = ForeignWork(threads)
         self._start = self._read()
 
     def start(self) -> None:
         """Begins a window."""
+        self._others.start()
         self._start = self._read()
 
     def stop(self) -> Disturbance:
         """Ends the window."""
         before, after = self._start, self._read()
+        foreign = self._others.share()
         wall = max(after.wall_s - before.wall_s, 1e-9)
         stolen_s = (after.steal_ticks - before.steal_ticks) / self._ticks_per_second
         return Disturbance(
@@ -63,6 +70,7 @@ class LinuxProbe:
             else _UNKNOWN,
             involuntary_switches=after.switches - before.switches,
             load=round(os.getloadavg()[0], 2),
+            foreign=_UNKNOWN if foreign is None else round(foreign, 4),
         )
 
     @staticmethod
@@ -151,14 +159,16 @@ def _memory(process: GpuProcess) -> str:
 def discard_reason(disturbance: Disturbance, wall_s: float, protocol: Protocol) -> str:
     """Why a window must not count; empty where it may.
 
-    Switches are judged only where the kernel reports no pressure: pressure is the better witness, since a
-    thread can be switched out without anybody having waited.
+    Pressure is judged only where others' work is unknown, since an engine's own threads cause it as well; and
+    switches only where pressure is unknown too, since a thread can be switched out without having waited.
     """
     if disturbance.steal > protocol.max_steal:
         return f"steal {disturbance.steal:.0%}"
-    if disturbance.pressure > protocol.max_pressure:
+    if disturbance.foreign > protocol.max_foreign:
+        return f"other processes on our cores {disturbance.foreign:.0%}"
+    if disturbance.foreign < 0 and disturbance.pressure > protocol.max_pressure:
         return f"CPU pressure {disturbance.pressure:.0%}"
-    if disturbance.pressure < 0:
+    if disturbance.foreign < 0 and disturbance.pressure < 0:
         rate = disturbance.involuntary_switches / max(wall_s, 1e-9)
         if rate > protocol.max_switches_per_second:
             return f"{rate:.0f} involuntary context switches a second"

@@ -6,9 +6,11 @@ import hashlib
 import platform
 from importlib import metadata
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 import psutil
+from msgspec import Meta
 
 from bench.cuda_devices import visible_gpus
 from bench.nvml import Nvml
@@ -33,12 +35,15 @@ _TIMED_PACKAGES = ("paddlepaddle", "paddlepaddle-gpu", "numpy")
 _ISA_FLAGS = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "asimd", "sve")
 
 
+Bytes = Annotated[int, Meta(ge=0, le=2**60)]
+
+
 class Accelerator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A GPU or MIG instance, identified by its UUID. `memory_bytes` None is unknown."""
 
     uuid: str
     name: str
-    memory_bytes: int | None
+    memory_bytes: Bytes | None
     driver: str
 
 
@@ -49,7 +54,7 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     architecture: str
     logical_cores: int
     physical_cores: int
-    memory_bytes: int
+    memory_bytes: Bytes
     isa: tuple[str, ...]
     frequency_governor: str
     virtual: bool

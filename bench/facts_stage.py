@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from bench.case import Case
+from bench.errors import WorkerError
 from bench.journal import FactsEntry, VariantEntry
 from bench.messages import Begin, CaseFacts, CaseFailed, FactsTask, Lost, ModelFacts, Note
 from bench.plan import Context
@@ -32,20 +33,22 @@ def take_facts(context: Context, advance: Callable[[int, int], None]) -> None:
 def _tasks(cases: tuple[Case, ...]) -> list[FactsTask]:
     """By subject, variant and engine, batches ascending.
 
-    Eager comes first, also where it isn't to be timed, since it leaves the reference outputs.
+    First each variant by itself, in a process whose memory nobody reads: counting traces the model, random
+    weights are settled, programs exported. Then eager, also where it isn't to be timed, since it leaves the
+    reference outputs.
     """
+    engines = tuple(dict.fromkeys(case.engine for case in cases))
+    variants = dict.fromkeys((case.subject, case.variant, case.image) for case in cases)
     references = (msgspec.structs.replace(case, engine=_REFERENCE_ENGINE) for case in cases)
     grouped: dict[tuple[str, str, str], list[Case]] = {}
     for case in dict.fromkeys((*references, *cases)):
         grouped.setdefault((case.engine, case.subject, case.variant), []).append(case)
     return [
-        FactsTask(
-            subject,
-            variant,
-            tuple(sorted(found, key=lambda case: case.batch)),
-            image=found[0].image if engine == _REFERENCE_ENGINE else (),
-        )
-        for (engine, subject, variant), found in grouped.items()
+        *(FactsTask(subject, variant, (), image, engines) for subject, variant, image in variants),
+        *(
+            FactsTask(subject, variant, tuple(sorted(found, key=lambda case: case.batch)))
+            for (_, subject, variant), found in grouped.items()
+        ),
     ]
 
 
@@ -56,29 +59,37 @@ def _still_to_do(context: Context, task: FactsTask) -> FactsTask | None:
     counted = {(entry.subject, entry.variant) for entry in entries if isinstance(entry, VariantEntry)}
     cases = tuple(case for case in task.cases if case.key not in known)
     image = () if (task.subject, task.variant) in counted else task.image
-    return FactsTask(task.subject, task.variant, cases, image) if cases or image else None
+    return msgspec.structs.replace(task, cases=cases, image=image) if cases or image else None
 
 
 def _run_worker(context: Context, task: FactsTask) -> None:
-    """Runs one worker. A case that it is lost in gets its entry here, so that the next goes on behind it."""
+    """Runs one worker. A case that it is lost in gets its entry here, so that the next goes on behind it.
+
+    A worker that is lost between cases is nobody's fault: what is left is tried again, but not for ever.
+    """
     journal = context.journal
-    current = task.cases[0].key if task.cases else ""
+    before = len(journal.entries)
+    current: str | None = None
     for event in context.events(task):
         match event:
             case Begin():
                 current = event.case
             case CaseFacts():
                 journal.append(FactsEntry(event.case, event.facts))
+                current = None
             case CaseFailed():
                 journal.append(FactsEntry(event.case, failure=event.failure))
+                current = None
             case ModelFacts():
                 journal.append(VariantEntry(event.subject, event.variant, event.facts))
             case Note():
                 journal.note(event.text)
             case Lost() if current:
                 journal.append(FactsEntry(current, failure=Failure(event.kind, event.message)))
-            case Lost():
+            case Lost() if current == "":
                 journal.note(f"{task.variant}: parameters and FLOPs could not be counted: {event.message}")
                 journal.append(VariantEntry(task.subject, task.variant, ()))
+            case Lost() if len(journal.entries) == before:
+                raise WorkerError(f"a worker could not start on {task.variant}: {event.message}")
             case _:
                 pass

@@ -10,7 +10,23 @@ import msgspec
 from bench.errors import InputError
 from bench.record import Fact, Failure, Stop, Window
 
-__all__ = ["CalibrationEntry", "Entry", "FactsEntry", "GroupEntry", "Journal", "NoteEntry", "VariantEntry"]
+__all__ = [
+    "CalibrationEntry",
+    "Entry",
+    "FactsEntry",
+    "GroupEntry",
+    "Journal",
+    "NoteEntry",
+    "SessionEntry",
+    "VariantEntry",
+]
+
+
+class SessionEntry(msgspec.Struct, frozen=True, tag="session"):
+    """What must not change while a session is resumed: the environment, and the weights by digest."""
+
+    environment: str
+    weights: dict[str, str]
 
 
 class VariantEntry(msgspec.Struct, frozen=True, tag="variant"):
@@ -54,7 +70,7 @@ class NoteEntry(msgspec.Struct, frozen=True, tag="note"):
     text: str
 
 
-Entry = VariantEntry | FactsEntry | GroupEntry | CalibrationEntry | NoteEntry
+Entry = SessionEntry | VariantEntry | FactsEntry | GroupEntry | CalibrationEntry | NoteEntry
 
 
 class Journal:

@@ -26,6 +26,7 @@ Launch = Callable[[Request], Iterator[Event]]
 # Importing Paddle and loading weights, before the first case begins; never judged by a case's own limit.
 _STARTUP_S = 180.0
 _CHUNK = 1 << 16
+_LOOK_AGAIN_S = 0.5
 _TAIL_BYTES = 2000
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -40,9 +41,14 @@ def launch(request: Request) -> Iterator[Event]:
             yield from _events(process, reader, request.protocol.timeout_s, errors)
         finally:
             os.close(reader)
-            if process.poll() is None:
-                process.kill()
-            process.wait()
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ends the worker and whatever it started: they share a session of their own."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _start(request: Request, writer: int, errors: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -76,18 +82,22 @@ def _events(
     deadline = time.monotonic() + limit
     buffer = b""
     while True:
-        ready, _, _ = select.select([reader], [], [], max(deadline - time.monotonic(), 0.0))
-        if not ready:
-            process.kill()
+        chunk = _read(process, reader, deadline)
+        if chunk is None:
+            _end(process)
             yield Lost(FailureKind.TIMEOUT, f"no result within {limit:g} s; the worker was ended")
             return
-        chunk = os.read(reader, _CHUNK)
         if not chunk:
             yield _lost(process, errors)
             return
         *lines, buffer = (buffer + chunk).split(b"\n")
         for line in lines:
-            event: Event = decoder.decode(line)
+            try:
+                event: Event = decoder.decode(line)
+            except msgspec.DecodeError:
+                _end(process)
+                yield Lost(FailureKind.DIED, "something else than the worker wrote on its channel")
+                return
             if isinstance(event, Begin):
                 limit = timeout_s
                 deadline = time.monotonic() + limit
@@ -97,6 +107,24 @@ def _events(
                 return
 
 
+def _read(process: subprocess.Popen[bytes], reader: int, deadline: float) -> bytes | None:
+    """The next bytes; empty at the end, None at the deadline.
+
+    The end is the worker's, also where a process that it started still holds the channel open.
+    """
+    while True:
+        patience = min(max(deadline - time.monotonic(), 0.0), _LOOK_AGAIN_S)
+        ready, _, _ = select.select([reader], [], [], patience)
+        if ready:
+            return os.read(reader, _CHUNK)
+        if process.poll() is not None:
+            # What it said last may have come between the two looks.
+            ready, _, _ = select.select([reader], [], [], 0.0)
+            return os.read(reader, _CHUNK) if ready else b""
+        if time.monotonic() >= deadline:
+            return None
+
+
 def _lost(process: subprocess.Popen[bytes], errors: IO[bytes]) -> Lost:
     code = process.wait()
     if code < 0:
@@ -104,6 +132,8 @@ def _lost(process: subprocess.Popen[bytes], errors: IO[bytes]) -> Lost:
         hint = " (the system may have run out of memory)" if -code == signal.SIGKILL else ""
         return Lost(FailureKind.DIED, f"the worker was ended by {name}{hint}")
     errors.seek(max(errors.seek(0, os.SEEK_END) - _TAIL_BYTES, 0))
-    tail = errors.read().decode(errors="replace").strip().splitlines()
-    last = f": {tail[-1].strip()}" if tail else ""
+    lines = [line.strip() for line in errors.read().decode(errors="replace").splitlines()]
+    # Python prints a warning's source line below it, which explains nothing.
+    told = [line for line in lines if line and not line.startswith(("warnings.warn", "File ", "Traceback"))]
+    last = f": {told[-1]}" if told else ""
     return Lost(FailureKind.DIED, f"the worker ended with status {code}{last}")

@@ -76,14 +76,14 @@ def measure_group(
     sampled = {}
     for name in names:
         iterations = _warm_up(name, steps[name], block, protocol, (instruments, observer))
-        sampled[name] = _Sampling(steps[name], iterations, _stopping(protocol, instruments.clock))
+        sampled[name] = _Sampling(steps[name], iterations, _stopping(protocol))
     while any(not state.stopped for state in sampled.values()):
         for name in map(str, rng.permutation(names)):
             _sample(name, sampled[name], block, protocol, (instruments, observer))
 
 
-def _stopping(protocol: Protocol, clock: Clock) -> Stopping:
-    rules: list[Stopping] = [FixedCount(protocol.rounds), TimeLimit(protocol.case_seconds, clock)]
+def _stopping(protocol: Protocol) -> Stopping:
+    rules: list[Stopping] = [FixedCount(protocol.rounds), TimeLimit(protocol.case_seconds)]
     if protocol.relative_interval > 0:
         # Then the count is a cap, and a narrow interval may end the sampling earlier.
         rules.insert(0, RelativeInterval(protocol.relative_interval, protocol.confidence))
@@ -98,8 +98,7 @@ def _sample(
     window = _burst(state.step, state.iterations, block, protocol, instruments)
     observer.window(name, window)
     state.rounds += 1
-    if not window.discarded:
-        state.stopping.add(float(np.mean(window.values)))
+    state.stopping.add(window)
     reason = state.stopping.reason
     if reason is None and state.rounds >= protocol.max_rounds:
         reason = StopReason.ROUNDS

@@ -32,13 +32,15 @@ __all__ = [
 class FactsTask(msgspec.Struct, frozen=True, tag="facts"):
     """Take the facts of one variant on one engine; cases come with ascending batches.
 
-    `image` asks for the facts that no batch changes as well: it is the shape of one input, or empty.
+    `image`, the shape of one input, asks for the facts that no batch changes as well, and for everything that
+    `engines` make of the model once, such as exported programs.
     """
 
     subject: str
     variant: str
     cases: tuple[Case, ...]
     image: tuple[int, ...] = ()
+    engines: tuple[str, ...] = ()
 
 
 class GroupTask(msgspec.Struct, frozen=True):

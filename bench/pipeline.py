@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -10,11 +11,11 @@ from bench.assemble import Heading, assemble
 from bench.case import Condition
 from bench.clock import WallClock
 from bench.environment import collect
-from bench.errors import ExitStatus
-from bench.journal import Journal
+from bench.errors import EnvironmentMismatch, ExitStatus, UsageError
+from bench.journal import Journal, SessionEntry
 from bench.launch import launch
 from bench.plan import Context, Plan
-from bench.presets.schema import Preset, SubjectSpec, Training
+from bench.presets.schema import DyReLUSpec, Preset, SubjectSpec, Training
 from bench.record import FailureKind, Record, Suite
 from bench.record import Protocol as MeasuringProtocol
 from bench.run_folder import RunFolder, RunRequest
@@ -122,11 +123,41 @@ def measure(folder: RunFolder, request: RunRequest, progress: Progress) -> Suite
     )
     context = Context(plan, Journal(folder.journal), launch)
     heading = _heading(request, protocol, weights)
-    run_session(context, WallClock(), progress)
-    suite = assemble(heading, context.journal.entries)
+    _check_same_session(context.journal, heading.environment.fingerprint, weights)
+    done = run_session(context, WallClock(), progress)
+    suite = assemble(heading, context.journal.entries, _cut_short(done, preset))
     save_suite(suite, folder.suite)
     folder.discard_exports()
     return suite
+
+
+def _check_same_session(journal: Journal, environment: str, weights: dict[str, str]) -> None:
+    """Refuses to add to a journal that another machine, or another set of weights, began."""
+    digests = {name: hashlib.sha256(Path(path).read_bytes()).hexdigest() for name, path in weights.items()}
+    now = SessionEntry(environment, digests)
+    begun = next((entry for entry in journal.entries if isinstance(entry, SessionEntry)), None)
+    if begun is None:
+        journal.append(now)
+    elif begun.environment != environment:
+        raise EnvironmentMismatch(
+            f"this run was begun in environment {begun.environment} and this is {environment} "
+            "(`dyrelu-bench env` describes it); go on there, or start again in another folder"
+        )
+    elif begun.weights != digests:
+        raise UsageError(
+            "this run was begun with other weights (was something trained since?); start again in another "
+            "folder"
+        )
+
+
+def _cut_short(done: int, preset: Preset) -> tuple[str, ...]:
+    measure = preset.measure
+    if done == measure.blocks:
+        return ()
+    return (
+        f"Stopped after {done} of {measure.blocks} blocks, since the time limit of {measure.max_time:g} "
+        "minutes was over: raise --max-time for narrower intervals.",
+    )
 
 
 def measurement_status(records: tuple[Record, ...]) -> ExitStatus:
@@ -171,7 +202,7 @@ def _condition(request: RunRequest, subject: SubjectSpec, variant: str, weights:
     elif f"{subject.name}/{variant}" in weights and request.preset.train is not None:
         source = f"trained, seed {request.preset.train.seeds[0]}"
     else:
-        source = "random"
+        source = "random" if isinstance(subject, DyReLUSpec) else "the factory's own"
     return Condition(
         threads=request.threads,
         kernel=kernel(subject),

@@ -15,9 +15,11 @@ __all__ = [
     "block_values",
     "calibration_drift",
     "case_result",
+    "disturbed_but_used",
     "latency_percentile",
     "latency_series",
     "ratio_to_reference",
+    "unsettled_blocks",
     "warnings",
 ]
 
@@ -76,6 +78,13 @@ def _too_disturbed(windows: Sequence[Window], protocol: Protocol) -> bool:
     return sum(bool(window.discarded) for window in windows) > protocol.max_discarded * len(windows)
 
 
+def disturbed_but_used(record: Record, protocol: Protocol) -> int:
+    """How many discarded bursts are used all the same, in blocks that are too disturbed to spare them."""
+    blocks = _by_block(_measured(record)).values()
+    spoilt = [windows for windows in blocks if _too_disturbed(windows, protocol)]
+    return sum(bool(window.discarded) for windows in spoilt for window in windows)
+
+
 def case_result(record: Record, protocol: Protocol) -> CaseResult:
     """Estimates over blocks, or NaN for a case without any time."""
     values = list(block_values(record, protocol).values())
@@ -118,6 +127,20 @@ def latency_percentile(record: Record, percent: float) -> float | None:
     return percentile(values, percent)
 
 
+def unsettled_blocks(record: Record, protocol: Protocol) -> tuple[int, ...]:
+    """Blocks whose warm-up ended at its cap, with the last two bursts still apart."""
+    series = latency_series(record)
+    warm = [window for window in series.windows if window.warmup] if series else []
+    found = []
+    for block, windows in _by_block(warm).items():
+        if len(windows) < max(protocol.max_warmup_bursts, 2):
+            continue
+        before, last = (plain.median(window.values) for window in windows[-2:])
+        if abs(last / before - 1) > protocol.warmup_tolerance:
+            found.append(block)
+    return tuple(found)
+
+
 def calibration_drift(series: Series) -> float:
     """Spread of a calibration workload between blocks: largest over smallest block median, minus 1."""
     medians = [
@@ -157,6 +180,13 @@ def _session_warnings(records: Sequence[Record], protocol: Protocol) -> list[str
             f"{len(disturbed)} of {len(timed)} cases are inconclusive ({_some(disturbed)}): close other "
             "programs, or raise --blocks."
         )
+    unsettled = [record.case.key for record, _ in timed if unsettled_blocks(record, protocol)]
+    if unsettled:
+        found.append(
+            f"{len(unsettled)} of {len(timed)} cases had not settled after {protocol.max_warmup_bursts} "
+            f"warm-up bursts in some block ({_some(unsettled)}): their times still moved by more than "
+            f"{protocol.warmup_tolerance:.0%} from burst to burst when measuring began."
+        )
     wide = [record.case.key for record, result in timed if _is_wide(result.latency_ms)]
     if wide:
         found.append(
@@ -166,10 +196,18 @@ def _session_warnings(records: Sequence[Record], protocol: Protocol) -> list[str
     discarded = sum(result.discarded_windows for _, result in timed)
     windows = discarded + sum(result.kept_windows for _, result in timed)
     if discarded:
-        found.append(
+        used = sum(disturbed_but_used(record, protocol) for record, _ in timed)
+        line = (
             f"{discarded} of {windows} bursts ({discarded / windows:.1%}) were disturbed (the table of "
-            "discarded bursts says by what) and don't count in the estimates; they are kept in suite.json."
+            "discarded bursts says by what)"
         )
+        if used:
+            line += f"; {used} of them lie in blocks too disturbed to spare them and are used (such cases "
+            line += "may be inconclusive)"
+            line += ", the others don't count in the estimates" if used < discarded else ""
+        else:
+            line += " and don't count in the estimates"
+        found.append(f"{line}; they are kept in suite.json.")
     cut = sorted({block for record in records for block in record.unpaired})
     if cut:
         found.append(

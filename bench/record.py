@@ -6,8 +6,10 @@ Everything is immutable, slotted and parsed loudly: an unknown key in a file is 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from bench.case import Case, Condition
 from bench.environment import Environment
@@ -37,6 +39,13 @@ __all__ = [
 # 1: first schema. Optional fields added since need no new number, because older files load unchanged; a file
 #    that has one is refused by an older version, as an unknown key. They are: Disturbance.gpu.
 SCHEMA_VERSION = 1
+
+# Bounds are checked where a file is read: a figure beyond them was never measured.
+NonNegative = Annotated[float, Meta(ge=0, le=1e12)]
+Index = Annotated[int, Meta(ge=0, le=10**9)]
+Positive = Annotated[int, Meta(ge=1, le=10**9)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Amount = Annotated[int, Meta(ge=0, le=10**18)] | Annotated[float, Meta(ge=0, le=1e18)]
 
 # The sampled metric: milliseconds a step. Throughput is the same datum, batch / latency.
 LATENCY = "latency"
@@ -79,7 +88,7 @@ class Fact(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
 
     metric: str
     unit: Unit
-    value: int | float
+    value: Amount
     bound: Bound = Bound.EXACT
     note: str = ""
 
@@ -92,17 +101,18 @@ class GpuState(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     that were computing on the GPU, at most at once.
     """
 
-    power_w: float | None = None
-    sm_clock_mhz: int | None = None
-    temperature_c: int | None = None
+    power_w: NonNegative | None = None
+    sm_clock_mhz: Index | None = None
+    temperature_c: Annotated[int, Meta(ge=-1000, le=1000)] | None = None
     throttle: tuple[str, ...] | None = None
-    foreign_processes: int | None = None
+    foreign_processes: Index | None = None
 
 
 class Disturbance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What the machine did to a window. Shares are of the window's wall time (0 to 1, per core for steal).
 
-    `pressure` is the kernel's "some" CPU pressure: the share in which a runnable task waited for a core.
+    `foreign` is the share of our threads' cores that other processes took. `pressure` is the kernel's "some"
+    CPU pressure: the share in which a runnable task waited for a core, one of our own perhaps.
     A negative value means that this machine does not tell. `gpu` is None where Paddle ran on the CPU.
     """
 
@@ -111,6 +121,7 @@ class Disturbance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     involuntary_switches: int
     load: float
     gpu: GpuState | None = None
+    foreign: float = -1.0
 
 
 class Window(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -119,8 +130,8 @@ class Window(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     A `warmup` or `discarded` (with the reason) window is kept and not used in estimates.
     """
 
-    block: int
-    values: tuple[float, ...]
+    block: Index
+    values: Annotated[tuple[NonNegative, ...], Meta(min_length=1)]
     warmup: bool = False
     discarded: str = ""
     disturbance: Disturbance | None = None
@@ -146,7 +157,7 @@ class Failure(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
 class Stop(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Why sampling ended in a block."""
 
-    block: int
+    block: Index
     reason: StopReason
 
 
@@ -175,23 +186,25 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     """
 
     reference: str
-    seed: int = 0
-    blocks: int = 9
-    rounds: int = 5
-    max_rounds: int = 10
-    burst_ms: float = 20.0
-    min_iterations: int = 5
-    max_iterations: int = 2000
-    case_seconds: float = 10.0
-    relative_interval: float = 0.0
-    warmup_tolerance: float = 0.05
-    max_warmup_bursts: int = 8
-    timeout_s: float = 120.0
-    max_steal: float = 0.05
-    max_pressure: float = 0.10
-    max_switches_per_second: float = 500.0
-    max_discarded: float = 0.5
-    confidence: float = 0.95
+    seed: Annotated[int, Meta(ge=0)] = 0
+    blocks: Positive = 9
+    rounds: Positive = 5
+    max_rounds: Positive = 10
+    burst_ms: NonNegative = 20.0
+    min_iterations: Positive = 5
+    max_iterations: Positive = 2000
+    case_seconds: NonNegative = 10.0
+    relative_interval: Share = 0.0
+    warmup_tolerance: Share = 0.05
+    max_warmup_bursts: Index = 8
+    timeout_s: NonNegative = 120.0
+    max_steal: Share = 0.05
+    max_foreign: Share = 0.10
+    max_pressure: Share = 0.10
+    max_switches_per_second: NonNegative = 500.0
+    max_discarded: Share = 0.5
+    # Far from 1, the number of blocks that an interval needs stays a number that can be counted to.
+    confidence: Annotated[float, Meta(gt=0, le=0.999999)] = 0.95
     # Of the largest output. oneDNN rounds in another order: 2e-4 was seen on MobileNetV2 with random weights.
     parity_tolerance: float = 1e-3
 
@@ -218,7 +231,7 @@ class Session(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     order: tuple[BlockOrder, ...] = ()
     calibration: tuple[Series, ...] = ()
     warnings: tuple[str, ...] = ()
-    target: float | None = None
+    target: Share | None = None
     target_source: str = ""
     planned: tuple[Case, ...] = ()
 
@@ -226,7 +239,7 @@ class Session(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
 class Suite(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What `suite.json` holds. Records refer to sessions, sessions to environments, so that shards merge."""
 
-    schema_version: int
+    schema_version: Annotated[int, Meta(ge=1)]
     environments: dict[str, Environment]
     sessions: tuple[Session, ...]
     records: tuple[Record, ...]

@@ -92,8 +92,8 @@ class RunFolder:
                     f"{self.path}: another run is writing there; wait for it, or give another folder "
                     "with --out"
                 ) from error
+            # The file stays: removing it would let two others lock two different ones.
             yield self._standing(request)
-            (self.path / _LOCK).unlink(missing_ok=True)
 
     def _check_content(self, resume: bool) -> None:
         if (self.path / _REQUEST).exists():

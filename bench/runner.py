@@ -24,8 +24,8 @@ class Progress(Interface):
         ...
 
 
-def run_session(context: Context, clock: Clock, progress: Progress) -> None:
-    """Takes the facts, then times blocks until they are done or the time is over.
+def run_session(context: Context, clock: Clock, progress: Progress) -> int:
+    """Takes the facts, then times blocks until they are done or the time is over; gives how many are done.
 
     May be called on a journal that an interrupted session left: it goes on behind what is there.
     """
@@ -34,11 +34,8 @@ def run_session(context: Context, clock: Clock, progress: Progress) -> None:
     take_facts(context, lambda done, total: progress.advance("facts", done, total))
     for block in range(blocks):
         if limit and clock.now() - started >= limit:
-            context.journal.note(
-                f"Stopped after {block} of {blocks} blocks, since the time limit of {limit / 60:g} minutes "
-                "was over: raise --max-time for narrower intervals."
-            )
-            return
+            return block
         progress.advance("blocks", block, blocks)
         run_block(context, block)
     progress.advance("blocks", blocks, blocks)
+    return blocks

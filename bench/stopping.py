@@ -1,21 +1,21 @@
-"""When to stop sampling. Objects that are fed samples and say when, and why, it is enough."""
+"""When to stop sampling. Objects that are fed bursts and say when, and why, it is enough."""
 
 from __future__ import annotations
 
+import statistics as plain
 from typing import Protocol
 
-from bench.clock import Clock
-from bench.record import StopReason
+from bench.record import StopReason, Window
 from bench.statistics import median_estimate
 
 __all__ = ["FirstOf", "FixedCount", "RelativeInterval", "Stopping", "TimeLimit"]
 
 
 class Stopping(Protocol):
-    """Fed every accepted sample; `reason` is None until it is enough."""
+    """Fed every burst of a case, discarded ones too; `reason` is None until it is enough."""
 
-    def add(self, sample: float) -> None:
-        """Takes one more sample."""
+    def add(self, window: Window) -> None:
+        """Takes one more burst."""
         ...
 
     @property
@@ -25,14 +25,14 @@ class Stopping(Protocol):
 
 
 class FixedCount:
-    """Stops after `count` samples."""
+    """Stops after `count` bursts that may be used."""
 
     def __init__(self, count: int) -> None:
         self._left = count
 
-    def add(self, sample: float) -> None:  # noqa: ARG002 - the count alone matters here
-        """Takes one more sample."""
-        self._left -= 1
+    def add(self, window: Window) -> None:
+        """Takes one more burst."""
+        self._left -= not window.discarded
 
     @property
     def reason(self) -> StopReason | None:
@@ -41,21 +41,22 @@ class FixedCount:
 
 
 class RelativeInterval:
-    """Stops once the median's interval is narrower than `target` (a share of the median)."""
+    """Stops once the interval of the bursts' median is narrower than `target`, a share of the median."""
 
     def __init__(self, target: float, confidence: float) -> None:
         self._target = target
         self._confidence = confidence
-        self._samples: list[float] = []
+        self._means: list[float] = []
 
-    def add(self, sample: float) -> None:
-        """Takes one more sample."""
-        self._samples.append(sample)
+    def add(self, window: Window) -> None:
+        """Takes one more burst."""
+        if not window.discarded:
+            self._means.append(plain.fmean(window.values))
 
     @property
     def reason(self) -> StopReason | None:
-        """INTERVAL once it is narrow enough; never with too few samples for an interval."""
-        estimate = median_estimate(self._samples, self._confidence)
+        """INTERVAL once it is narrow enough; never with too few bursts for an interval."""
+        estimate = median_estimate(self._means, self._confidence)
         if not estimate.has_interval:
             return None
         narrow = estimate.high - estimate.low <= self._target * estimate.value
@@ -63,19 +64,19 @@ class RelativeInterval:
 
 
 class TimeLimit:
-    """Stops `seconds` after its first sample was asked for, however many there are."""
+    """Stops once a case's own bursts took `seconds` in all; others' turns don't count."""
 
-    def __init__(self, seconds: float, clock: Clock) -> None:
-        self._clock = clock
-        self._end = clock.now() + seconds
+    def __init__(self, seconds: float) -> None:
+        self._left_ms = seconds * 1e3
 
-    def add(self, sample: float) -> None:
-        """Takes one more sample."""
+    def add(self, window: Window) -> None:
+        """Takes one more burst."""
+        self._left_ms -= sum(window.values)
 
     @property
     def reason(self) -> StopReason | None:
-        """TIME once it is over."""
-        return StopReason.TIME if self._clock.now() >= self._end else None
+        """TIME once it is spent."""
+        return StopReason.TIME if self._left_ms <= 0 else None
 
 
 class FirstOf:
@@ -84,10 +85,10 @@ class FirstOf:
     def __init__(self, *rules: Stopping) -> None:
         self._rules = rules
 
-    def add(self, sample: float) -> None:
-        """Hands the sample to every rule."""
+    def add(self, window: Window) -> None:
+        """Hands the burst to every rule."""
         for rule in self._rules:
-            rule.add(sample)
+            rule.add(window)
 
     @property
     def reason(self) -> StopReason | None:

@@ -5,19 +5,23 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from bench.errors import InputError
-from bench.record import SCHEMA_VERSION, Suite
+from bench.record import HARNESS_OVERHEAD, SCHEMA_VERSION, Series, Suite
 
 __all__ = ["SUITE_FILE", "load_suite", "save_suite", "suite_path", "write_atomically"]
 
 SUITE_FILE = "suite.json"
+# In ms; no clock tells less, and what is derived from more is finite.
+_LEAST_TIME = 1e-12
 
 
 class _Version(msgspec.Struct):
-    schema_version: int
+    schema_version: Annotated[int, Meta(ge=1)]
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -49,8 +53,8 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def save_suite(suite: Suite, path: Path) -> None:
-    """Writes `suite.json`, one record a line so that two versions can be compared by eye."""
-    write_atomically(path, msgspec.json.format(msgspec.json.encode(suite), indent=1) + b"\n")
+    """Writes `suite.json`, compactly: raw samples make it long enough."""
+    write_atomically(path, msgspec.json.encode(suite) + b"\n")
 
 
 def suite_path(target: Path) -> Path:
@@ -71,7 +75,7 @@ def load_suite(target: Path) -> Suite:
         raise InputError(f"{path}: can't be read ({error.strerror})") from error
     try:
         version = msgspec.json.decode(content, type=_Version).schema_version
-    except msgspec.DecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(
             f"{path}: not a suite file, or cut short ({error}); remake it with `dyrelu-bench run --resume`"
         ) from error
@@ -81,6 +85,17 @@ def load_suite(target: Path) -> Suite:
             "upgrade dyrelu-bench"
         )
     try:
-        return msgspec.json.decode(content, type=Suite)
-    except msgspec.ValidationError as error:
+        suite = msgspec.json.decode(content, type=Suite)
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not a valid suite ({error}); measure again") from error
+    if (series := _timeless(suite)) is not None:
+        raise InputError(f"{path}: not a valid suite ({series.metric} has a time of nothing); measure again")
+    return suite
+
+
+def _timeless(suite: Suite) -> Series | None:
+    """A series with a time of nothing, which only the harness's own overhead can have."""
+    found = [series for session in suite.sessions for series in session.calibration]
+    found += [series for record in suite.records for series in record.series]
+    timed = (series for series in found if series.metric != HARNESS_OVERHEAD)
+    return next((s for s in timed if any(min(window.values) < _LEAST_TIME for window in s.windows)), None)

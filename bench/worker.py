@@ -6,7 +6,8 @@ Standard output and error stay free for what libraries print there. Run by the r
 
 from __future__ import annotations
 
-import errno
+import contextlib
+import ctypes
 import gc
 import os
 import resource
@@ -25,7 +26,7 @@ from bench.case import Case
 from bench.clock import WallClock
 from bench.device import open_device
 from bench.engines import Job, Prepared
-from bench.errors import BenchError
+from bench.failures import ParityError, describe, failure, is_full_disk
 from bench.measure import Instruments, calibrate, measure_group
 from bench.messages import (
     Begin,
@@ -47,18 +48,18 @@ from bench.messages import (
 )
 from bench.metrics.flops import flop_facts
 from bench.metrics.parameters import parameter_facts
-from bench.record import Fact, Failure, FailureKind, Stop, Window
-from bench.subjects import Subject, open_subject
+from bench.record import Fact, Stop, Window
+from bench.subjects import Subject, open_subject, settle_weights
 
 __all__ = ["main"]
 
 Array = np.ndarray[Any, Any]
+_UNTRAINED = (
+    "Models that were never trained (batch-norm statistics 0 and 1) got these from one batch of random "
+    "images: outputs would be meaningless otherwise, and times are the same."
+)
+_PR_SET_PDEATHSIG = 1  # prctl(2)
 _INPUT_SEED = 20200319  # the same inputs in every process, so that outputs can be compared between them
-_MESSAGE_LIMIT = 400
-
-
-class _ParityError(Exception):
-    """An engine's output is not the eager float32 one."""
 
 
 class _Worker:
@@ -68,8 +69,9 @@ class _Worker:
         self._request = request
         self._say = say
         # Before any model is loaded: it reads the level of the GPU's memory.
-        self._device = open_device()
+        self._device = open_device(request.threads)
         self._subjects: dict[str, Subject] = {spec.name: open_subject(spec) for spec in request.subjects}
+        self._images = {spec.name: tuple(spec.image) for spec in request.subjects}
         self._loaded: dict[tuple[str, str, str], Callable[[Array], Prepared]] = {}
 
     def run(self) -> None:
@@ -80,8 +82,8 @@ class _Worker:
                     self._take_facts(self._request.task)
                 case BlockTask():
                     self._run_block(self._request.task)
-        except OSError as error:
-            if error.errno != errno.ENOSPC:
+        except Exception as error:
+            if not is_full_disk(error):
                 raise
             self._say(DiskFull(Path(self._request.folder).name))
         else:
@@ -94,8 +96,8 @@ class _Worker:
             self._say(Begin(case.key))
             try:
                 facts = self._case_facts(case)
-            except (Exception, MemoryError) as error:
-                self._say(CaseFailed(case.key, _failure(error)))
+            except (Exception, SystemExit) as error:
+                self._say(CaseFailed(case.key, failure(error)))
             else:
                 self._say(CaseFacts(case.key, facts))
         if task.image:
@@ -103,8 +105,8 @@ class _Worker:
 
     def _case_facts(self, case: Case) -> tuple[Fact, ...]:
         """Runs the case twice, checks its output, and gives the peaks of memory meanwhile."""
-        self._device.start()
         prepared = self._prepare(case)
+        self._device.start()
         prepared.step()
         prepared.step()
         facts = self._device.facts()
@@ -114,20 +116,20 @@ class _Worker:
     def _check(self, case: Case, output: Array) -> None:
         """Parity: eager float32 is the reference, left in a file by its own process."""
         if not np.isfinite(output).all():
-            raise _ParityError("the output is not finite; check the weights")
-        reference = self._folder(case) / f"reference-b{case.batch}.npy"
+            raise ParityError("the output is not finite; check the weights")
+        reference = self._folder(case.subject, case.variant) / f"reference-b{case.batch}.npy"
         if case.engine == "eager":
             np.save(reference, output)
             return
         if not reference.exists():
-            raise _ParityError("eager mode gave no output to compare with, so this one can't be checked")
+            raise ParityError("eager mode gave no output to compare with, so this one can't be checked")
         expected = np.load(reference)
         if expected.shape != output.shape:
-            raise _ParityError(f"the output's shape is {output.shape}, eager mode gives {expected.shape}")
+            raise ParityError(f"the output's shape is {output.shape}, eager mode gives {expected.shape}")
         scale = float(np.abs(expected).max()) or 1.0
         error = float(np.abs(output - expected).max()) / scale
         if error > self._request.protocol.parity_tolerance:
-            raise _ParityError(
+            raise ParityError(
                 f"the output differs from eager mode's by {error:.1e} of its largest value "
                 f"(tolerance {self._request.protocol.parity_tolerance:.0e}); its time would be no comparison"
             )
@@ -140,7 +142,11 @@ class _Worker:
             facts = parameter_facts(self._build(*name))
             facts += flop_facts(self._build(*name), task.image)
         except Exception as error:
-            self._say(Note(f"{task.variant}: parameters or FLOPs could not be counted: {_text(error)}"))
+            self._say(Note(f"{task.variant}: parameters or FLOPs could not be counted: {describe(error)}"))
+        for engine in task.engines:
+            # What goes wrong here goes wrong again, and is said, where the cases of this engine are run.
+            with contextlib.suppress(Exception):
+                self._load(engine, task.subject, task.variant)
         self._say(ModelFacts(*name, facts))
 
     def _run_block(self, task: BlockTask) -> None:
@@ -156,8 +162,8 @@ class _Worker:
             self._say(Begin(case.key))
             try:
                 steps[case.key] = self._prepare(case).step
-            except (Exception, MemoryError) as error:
-                self._say(CaseFailed(case.key, _failure(error, block)))
+            except (Exception, SystemExit) as error:
+                self._say(CaseFailed(case.key, failure(error, block)))
         while steps:
             current = _Current(self._say)
             # The collector would run in the middle of somebody's burst.
@@ -167,33 +173,41 @@ class _Worker:
                 instruments = Instruments(WallClock(), self._device.probe)
                 measure_group(steps, block, group.seed, self._request.protocol, instruments, current)
                 break
-            except (Exception, MemoryError) as error:
-                self._say(CaseFailed(current.case, _failure(error, block)))
+            except (Exception, SystemExit) as error:
+                self._say(CaseFailed(current.case, failure(error, block)))
                 del steps[current.case]
             finally:
                 gc.enable()
         self._say(GroupDone(group.key))
 
     def _prepare(self, case: Case) -> Prepared:
-        key = (case.engine, case.subject, case.variant)
-        if key not in self._loaded:
-            job = Job(
-                build=lambda: self._build(case.subject, case.variant),
-                image=case.image,
-                folder=self._folder(case) / case.engine,
-                threads=self._request.threads,
-            )
-            self._loaded[key] = engines.engine(case.engine).load(job)
         rng = np.random.default_rng([_INPUT_SEED, case.batch])
         batch = rng.standard_normal((case.batch, *case.image), dtype=np.float32)
-        return self._loaded[key](batch)
+        return self._load(case.engine, case.subject, case.variant)(batch)
+
+    def _load(self, engine: str, subject: str, variant: str) -> Callable[[Array], Prepared]:
+        key = (engine, subject, variant)
+        if key not in self._loaded:
+            job = Job(
+                build=lambda: self._build(subject, variant),
+                image=self._images[subject],
+                folder=self._folder(subject, variant) / engine,
+                threads=self._request.threads,
+            )
+            self._loaded[key] = engines.engine(engine).load(job)
+        return self._loaded[key]
 
     def _build(self, subject: str, variant: str) -> Any:
         weights = self._request.weights.get(f"{subject}/{variant}")
-        return self._subjects[subject].build(variant, Path(weights) if weights else None)
+        model = self._subjects[subject].build(variant, Path(weights) if weights else None)
+        if weights is None:
+            file = self._folder(subject, variant) / "weights.safetensors"
+            if settle_weights(model, self._images[subject], file):
+                self._say(Note(_UNTRAINED))
+        return model
 
-    def _folder(self, case: Case) -> Path:
-        folder = Path(self._request.folder) / quote(case.subject, safe="") / quote(case.variant, safe="")
+    def _folder(self, subject: str, variant: str) -> Path:
+        folder = Path(self._request.folder) / quote(subject, safe="") / quote(variant, safe="")
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
@@ -216,32 +230,11 @@ class _Current:
         self._say(Stopped(case, stop))
 
 
-def _failure(error: BaseException, block: int = -1) -> Failure:
-    """What a case's error means for it. A full disk is no failure of the case, and is raised again."""
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        raise error
-    text = _text(error)
-    if isinstance(error, _ParityError):
-        return Failure(FailureKind.PARITY, text, block)
-    if isinstance(error, MemoryError) or "ResourceExhausted" in text or "Out of memory" in text:
-        return Failure(FailureKind.OUT_OF_MEMORY, text, block)
-    return Failure(FailureKind.ERROR, text, block)
-
-
-def _text(error: BaseException) -> str:
-    """One line of an error: Paddle's are pages, with the reason in the lines that start with a bracket."""
-    name = type(error).__name__
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    chosen = next((line for line in lines if line.startswith("(")), lines[-1] if lines else "")
-    if isinstance(error, _ParityError | BenchError) or chosen.startswith(f"{name}:"):
-        return chosen[:_MESSAGE_LIMIT]
-    return f"{name}: {chosen}"[:_MESSAGE_LIMIT] if chosen else name
-
-
 def main(descriptor: int) -> None:
     """Serves the one request on standard input."""
     # Ctrl-C is the runner's to handle: it ends its workers itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _end_with_parent()
     # A user's model is named package.module:factory, where the user stands.
     sys.path.insert(0, os.getcwd())
     request = msgspec.json.decode(sys.stdin.buffer.read(), type=Request)
@@ -249,6 +242,15 @@ def main(descriptor: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (request.memory_limit, request.memory_limit))
     with os.fdopen(descriptor, "wb", buffering=0) as channel:
         _Worker(request, lambda event: _write(channel, event)).run()
+
+
+def _end_with_parent() -> None:
+    """Asks the kernel to end this process when the runner is gone, however it went."""
+    parent = os.getppid()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit("the runner is gone")
 
 
 def _write(channel: Any, event: Event) -> None:

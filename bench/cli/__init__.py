@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import signal
 import sys
 from typing import NoReturn
@@ -17,7 +19,12 @@ def main() -> NoReturn:
     The verbs are imported inside, so that Ctrl-C is answered in one way from the first moment on.
     """
     # A terminated run is an interrupted one: what is finished is on disk.
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that can't show a sign gets another, not an error.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         from bench.cli.app import app
 
@@ -31,9 +38,16 @@ def main() -> NoReturn:
         print(
             "dyrelu-bench: interrupted; what was finished is on disk, go on with --resume and --out",
             file=sys.stderr,
+            flush=True,
         )
+        # Python ends itself by SIGINT instead, where the interrupt struck inside an exec() of a library, even
+        # though it was caught here. By now nothing is left to clean up.
+        os._exit(_INTERRUPTED)
     sys.exit(status)
 
 
 def _interrupt(_signal: int, _frame: object) -> NoReturn:
+    # Once is enough: a second one would only disturb the tidying up.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt

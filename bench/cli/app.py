@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-import os
 import sys
 from collections.abc import Callable
 from typing import NoReturn, ParamSpec
@@ -35,7 +35,6 @@ def _verb(function: Callable[P, int]) -> Callable[P, NoReturn]:
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> NoReturn:
         try:
             status = int(function(*args, **kwargs))
-            sys.stdout.flush()
         except KeyboardInterrupt:
             # Caught here, since the library would make a status of its own of it; said in `main`.
             status = ExitStatus.INTERRUPTED
@@ -43,17 +42,15 @@ def _verb(function: Callable[P, int]) -> Callable[P, NoReturn]:
             status = _say(str(error), error.exit_status)
         except subject_errors() as error:
             status = _say(str(error), ExitStatus.USAGE)
-        except BrokenPipeError:
-            # Whoever read our output has gone (`| head`): there is nobody to tell.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            status = ExitStatus.DONE
         raise typer.Exit(int(status))
 
     return wrapped
 
 
 def _say(message: str, status: ExitStatus) -> ExitStatus:
-    print(f"dyrelu-bench: {message}", file=sys.stderr)
+    # Where even that can't be written, the status still says it.
+    with contextlib.suppress(OSError):
+        print(f"dyrelu-bench: {message}", file=sys.stderr, flush=True)
     return status
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from bench.cli.output import emit
 from bench.environment import Environment, collect
 
 __all__ = ["env"]
@@ -17,10 +18,10 @@ def env(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = Fals
     environment = collect()
     if as_json:
         content = {"fingerprint": environment.fingerprint, **msgspec.to_builtins(environment)}
-        print(msgspec.json.format(msgspec.json.encode(content), indent=1).decode())
+        emit(msgspec.json.format(msgspec.json.encode(content), indent=1).decode())
         return 0
     for name, value in _rows(environment):
-        print(f"{name:20} {value}")
+        emit(f"{name:20} {value}")
     return 0
 
 

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from bench import engines
+from bench.cli.output import emit
 from bench.presets import load_preset, preset_names
+from bench.subjects import known_recipes, known_variants
 
 __all__ = ["list_"]
 
 
 def list_() -> int:
     """List presets, variants, engines and recipes."""
-    from dyrelu import activations
-    from dyrelu.training import recipe_names
-
-    print("presets")
+    emit("presets")
     for name in preset_names():
-        print(f"  {name:12} {load_preset(name).description}")
-    print("variants (options)")
-    for name in activations.names():
-        print(f"  {name:12} {', '.join(activations.options(name))}".rstrip())
-    print("engines")
+        emit(f"  {name:16} {load_preset(name).description}")
+    emit("variants (options)")
+    for name, taken in known_variants().items():
+        emit(f"  {name:16} {', '.join(taken)}".rstrip())
+    emit("engines")
     for name in engines.names():
         engine = engines.engine(name)
-        print(f"  {name:12} {engine.unavailable() or engine.title}")
-    print("recipes")
-    for name in recipe_names():
-        print(f"  {name}")
+        emit(f"  {name:16} {engine.unavailable() or engine.title}")
+    emit("recipes")
+    for name in known_recipes():
+        emit(f"  {name}")
     return 0

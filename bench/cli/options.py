@@ -19,7 +19,7 @@ from bench import engines
 from bench.errors import MissingDependency, UsageError
 from bench.presets import Changes, Preset, load_preset, with_changes
 from bench.run_folder import RunFolder, RunRequest
-from bench.subjects import check_subject, launched_ranks
+from bench.subjects import check_subject, given_weights, known_recipes, launched_ranks
 
 if TYPE_CHECKING:
     from dyrelu.training import Ranks
@@ -88,8 +88,13 @@ DataFile = Annotated[
 Download = Annotated[bool, typer.Option("--download", help="Fetch CIFAR-10 where it is not found.")]
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+# More threads than this for each core only wait for each other, and a machine can run out of them.
+_MOST_THREADS_A_CORE = 4
 # Where a run lies says nothing about how to repeat it.
 _PLACE_FLAGS = ("--out", "--data-file")
+_FILE_FLAGS = ("--preset", "--weights")
+# What makes a folder that of a run.
+_REQUEST = "run.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +106,24 @@ class ModelFlags:
 
 
 def resolve(name: str, changes: Changes) -> Preset:
-    """The preset with the command line's changes, every name in it known. Raises UsageError."""
+    """The preset with the command line's changes, everything that it names known. Raises UsageError."""
     preset = with_changes(load_preset(name), changes)
     for subject in preset.subjects:
         check_subject(subject)
+        for variant in subject.variants:
+            given_weights(subject, variant)
     for engine in preset.measure.engines:
         engines.engine(engine)
+    if preset.train is not None and preset.train.recipe not in known_recipes():
+        raise UsageError(
+            f"unknown recipe {preset.train.recipe!r} in [train]; choose from {', '.join(known_recipes())}"
+        )
+    cores = len(os.sched_getaffinity(0))
+    most = _MOST_THREADS_A_CORE * cores
+    if preset.measure.threads > most:
+        raise UsageError(
+            f"--threads {preset.measure.threads}: too many for {cores} usable cores; give {most} or less"
+        )
     return preset
 
 
@@ -121,9 +138,12 @@ def image_shape(text: str | None) -> tuple[int, ...] | None:
 
 
 def make_request(preset: Preset, out: Path | None, resume: bool) -> tuple[RunFolder, RunRequest]:
-    """The folder of this run and what it is to hold."""
+    """The folder of this run and what it is to hold. Raises UsageError where there is nothing to resume."""
     if resume and out is None:
         raise UsageError("--resume needs --out, the folder of the run to go on with")
+    # The other processes of a distributed job write nothing, and may not see the folder of the first.
+    if resume and out is not None and not (out / _REQUEST).exists() and launched_ranks(os.environ).leads:
+        raise UsageError(f"{out}: holds no run to go on with; leave --resume out")
     now = datetime.now(UTC)
     threads = preset.measure.threads or len(os.sched_getaffinity(0))
     folder = out or Path("runs") / f"{now:%Y%m%dT%H%M%SZ}-{preset.name}"
@@ -140,14 +160,23 @@ def make_request(preset: Preset, out: Path | None, resume: bool) -> tuple[RunFol
 def _command(arguments: Sequence[str]) -> str:
     """The command line as anybody could repeat it: without this machine's paths."""
     kept: list[str] = []
-    skip = False
+    waiting = ""  # the flag whose value comes next
     for argument in arguments:
-        flag = argument.partition("=")[0]
-        if skip or flag in _PLACE_FLAGS or argument == "--resume":
-            skip = not skip and flag in _PLACE_FLAGS and "=" not in argument
+        flag, equals, value = argument.partition("=")
+        if not argument.startswith("--"):
+            if waiting not in _PLACE_FLAGS:
+                kept.append(_without_folder(waiting, argument))
+            waiting = ""
             continue
-        kept.append(Path(argument).name if argument.endswith(".toml") else argument)
+        waiting = "" if equals else flag
+        if flag not in (*_PLACE_FLAGS, "--resume"):
+            kept.append(f"{flag}={_without_folder(flag, value)}" if equals else flag)
     return shlex.join(["dyrelu-bench", *kept])
+
+
+def _without_folder(flag: str, value: str) -> str:
+    is_file = flag in _FILE_FLAGS or value.endswith(".toml") or Path(value).is_absolute()
+    return Path(value).name if is_file else value
 
 
 def need_paddle(verb: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -40,7 +41,9 @@ class Reporter:
         """Says something that stays."""
         if self._status is not None:
             self._console.print(text, markup=False, highlight=False)
-        else:
+            return
+        # Nobody reads it any more: no reason to stop what is being measured.
+        with contextlib.suppress(OSError):
             print(text, file=sys.stderr, flush=True)
 
     def advance(self, stage: str, done: int, total: int) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bench.cli.reporting import write_and_show
+from bench.errors import UsageError
 from bench.storage import SUITE_FILE, write_atomically
 
 __all__ = ["report"]
@@ -26,9 +27,19 @@ def report(
 
     The exports are the report, results.csv and the suite.
     """
-    write_and_show(run_dir)
+    folder = _folder(run_dir)
+    write_and_show(folder)
     exports = (("report.md", export_markdown), ("results.csv", export_csv), (SUITE_FILE, export_json))
     for name, target in exports:
         if target is not None:
-            write_atomically(target, (run_dir / name).read_bytes())
+            write_atomically(target, (folder / name).read_bytes())
     return 0
+
+
+def _folder(path: Path) -> Path:
+    """The run's folder, also where its suite was named."""
+    if not path.is_file():
+        return path
+    if path.name != SUITE_FILE:
+        raise UsageError(f"{path}: is a file; give the folder of a run, which holds {SUITE_FILE}")
+    return path.parent

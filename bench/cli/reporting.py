@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bench.cli.output import emit
 from bench.storage import load_suite
 from bench.training_run import read_training_runs
 
@@ -18,7 +19,9 @@ def write_and_show(run_dir: Path) -> None:
     from bench.report import terminal_summary, write_report
 
     written = write_report(run_dir)
-    console = Console()
     report = next(path for path in written if path.name == "report.md")
-    print(f"report: {report}")
-    console.print(terminal_summary(load_suite(run_dir), read_training_runs(run_dir / "training")))
+    emit(f"report: {report}")
+    console = Console()
+    with console.capture() as captured:
+        console.print(terminal_summary(load_suite(run_dir), read_training_runs(run_dir / "training")))
+    emit(captured.get().rstrip("\n"))

@@ -47,6 +47,7 @@ def run(
         timeout_s=timeout,
     )
     chosen = options.resolve(preset, changes)
+    options.only_process("run")
     options.need_paddle("run")
     folder, request = options.make_request(chosen, out, resume)
     with folder.claimed(request, resume) as standing:

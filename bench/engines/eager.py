@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bench.engines.base import Job, Prepared
+from bench.errors import UsageError
 
 __all__ = ["ENGINE", "synchroniser"]
 
@@ -47,9 +48,20 @@ class _Eager:
                 if wait is not None:
                     wait()
 
-            return Prepared(step, lambda: np.asarray(last[0].numpy()))
+            return Prepared(step, lambda: _one_tensor(last[0]))
 
         return bind
+
+
+def _one_tensor(result: Any) -> np.ndarray[Any, Any]:
+    """The output as an array. Other engines give a model's outputs in an order of their own, so one it is."""
+    import paddle
+
+    if not isinstance(result, paddle.Tensor):
+        raise UsageError(
+            f"the model returns a {type(result).__name__}, not one tensor; wrap it in one that does"
+        )
+    return np.asarray(result.numpy())
 
 
 ENGINE = _Eager()

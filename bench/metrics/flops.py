@@ -1,7 +1,8 @@
 """MACs and FLOPs of one forward pass on one image, counted from traced operators.
 
 One fused multiply-add counts as one MAC and as two FLOPs. Per element of output unless said otherwise: add,
-multiply, maximum, comparison 1; sigmoid 4; softmax 5 per element of input; BatchNorm at inference 2; pooling
+multiply, maximum, comparison, exp, log, root, power 1; sigmoid 4; tanh and GELU 5; softmax 5 per element of
+input; BatchNorm at inference 2; layer, group and instance norm 5 per element, 7 with scale and shift; pooling
 and other reductions 1 per element of input; moving data 0. An operator in none of the tables is unknown: it
 is named, and the count is then a lower bound.
 """
@@ -50,11 +51,13 @@ def count(operators: Iterable[TracedOperator]) -> Count:
         if operator.name in _MACS:
             products = _MACS[operator.name](operator)
             macs += products
-            flops += 2 * products
+            flops += 2 * products + (_addition(operator) if operator.name == "addmm" else 0)
         elif operator.name in _PER_OUTPUT:
             flops += _PER_OUTPUT[operator.name] * _elements(operator.outputs[:1])
         elif operator.name in _PER_INPUT:
             flops += _PER_INPUT[operator.name] * _elements(operator.inputs[:1])
+        elif operator.name in _NORMS:
+            flops += _normalisation(operator)
         elif operator.name == "scale":
             flops += _scale(operator)
         else:
@@ -84,6 +87,27 @@ def _matrix_product(operator: TracedOperator) -> int:
     return _elements(operator.outputs[:1]) * contracted
 
 
+def _sum_of_products(operator: TracedOperator) -> int:
+    """addmm, beta * input + alpha * (x @ y): output elements times y's rows; y is the last input."""
+    return _elements(operator.outputs[:1]) * operator.inputs[-1][-2]
+
+
+def _addition(operator: TracedOperator) -> int:
+    """What addmm does beside its product: the addition, and each factor that is not 1."""
+    factors = (float(operator.attributes.get(name, 1.0)) for name in ("alpha", "beta"))
+    return (1 + sum(factor != 1.0 for factor in factors)) * _elements(operator.outputs[:1])
+
+
+def _normalisation(operator: TracedOperator) -> int:
+    """By the input's own statistics, per element: 1 for the mean's sum, 1 to subtract it, 2 for the sum of
+    squares, 1 to multiply by the inverse deviation, and 1 each for scale and shift where there are any.
+
+    What is done once a group (roots, divisions) is left out.
+    """
+    affine = sum(bool(shape) for shape in operator.inputs[1:3])
+    return (5 + affine) * _elements(operator.inputs[:1])
+
+
 def _scale(operator: TracedOperator) -> int:
     """scale * x + bias: one for each of the two that is not trivial (times 1, plus 0).
 
@@ -100,10 +124,16 @@ _MACS: dict[str, Callable[[TracedOperator], int]] = {
     "conv3d": _convolution,
     "depthwise_conv2d": _convolution,
     "conv2d_transpose": _transposed_convolution,
+    "conv3d_transpose": _transposed_convolution,
+    "depthwise_conv2d_transpose": _transposed_convolution,
     "matmul": _matrix_product,
     "mul": _matrix_product,
     "bmm": _matrix_product,
+    "mv": _matrix_product,
+    "dot": _matrix_product,
+    "addmm": _sum_of_products,
 }
+_NORMS = frozenset(("layer_norm", "group_norm", "instance_norm"))
 _PER_OUTPUT = {
     **dict.fromkeys(
         ("add", "subtract", "multiply", "divide", "maximum", "minimum", "relu", "abs", "square"), 1
@@ -120,6 +150,14 @@ _PER_OUTPUT = {
         1,
     ),
     **dict.fromkeys(("greater_than", "less_than", "greater_equal", "less_equal", "equal", "where"), 1),
+    # An elementary function is one operation, as inside the sigmoid's four: negate, exp, add, divide.
+    **dict.fromkeys(("exp", "log", "sqrt", "floor", "pow", "elementwise_pow"), 1),
+    # A root and a division.
+    "rsqrt": 2,
+    # (e - 1) / (e + 1) with e = exp(2 x).
+    "tanh": 5,
+    # x * 0.5 * (1 + erf(x / sqrt(2))), erf as one operation; its approximation counts as what it stands for.
+    "gelu": 5,
     # Two comparisons; a comparison and a multiplication.
     **dict.fromkeys(("clip", "relu6", "leaky_relu", "prelu"), 2),
     "batch_norm": 2,
@@ -176,5 +214,19 @@ _FREE = frozenset(
         "strided_slice",
         "dropout",
         "yield",
+        "pixel_shuffle",
+        "channel_shuffle",
+        "nearest_interp",
+        "embedding",
+        "lookup_table",
+        "roll",
+        "flip",
+        "unfold",
+        "arange",
+        "full_like",
+        "numel",
+        "eye",
+        "tril",
+        "triu",
     )
 )

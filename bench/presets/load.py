@@ -62,7 +62,7 @@ def _decode(content: bytes, source: str) -> Preset:
         preset = msgspec.toml.decode(content, type=Preset)
     except msgspec.ValidationError as error:
         raise InputError(f"preset {source}: {_explain(str(error))}") from error
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise InputError(f"preset {source}: not valid TOML ({error})") from error
     targets = preset.train.targets if preset.train else {}
     if unknown := sorted(set(targets) - set(preset.subjects[0].variants)):
@@ -94,6 +94,11 @@ def _checked(preset: Preset, source: str) -> Preset:
         repeated = sorted({str(value) for value in values if list(values).count(value) > 1})
         if repeated:
             raise UsageError(f"{source}: {what} names {', '.join(repeated)} twice; name each once")
+    if preset.train is not None and isinstance(preset.subjects[0], ModelsSpec):
+        raise UsageError(
+            f"{source}: [train] trains the first subject, which holds models of your own; put a dyrelu "
+            "subject first, or leave [train] out"
+        )
     return preset
 
 
@@ -144,11 +149,24 @@ def _given(changes: Changes, names: tuple[str, ...]) -> dict[str, object]:
     return {name: value for name in names if (value := getattr(changes, name)) is not None}
 
 
+# Fields whose flag has another name; a model's own name is made of its factory's.
+_FLAGS = {
+    "batches": "--batch",
+    "engines": "--engine",
+    "factory": "--model",
+    "image": "--input",
+    "models": "--model",
+    "name": "--model",
+    "timeout_s": "--timeout",
+    "variants": "--variant",
+}
+
+
 def _flag_message(message: str) -> str:
     """Says which flag has the bad value, in the flag's own words."""
     text, _, path = message.partition(" - at ")
     field = path.strip("`").split(".")[-1].split("[")[0]
-    flag = {"batches": "--batch", "timeout_s": "--timeout"}.get(field, f"--{field.replace('_', '-')}")
+    flag = _FLAGS.get(field, f"--{field.replace('_', '-')}")
     return f"{flag}: {text[0].lower()}{text[1:]}"
 
 

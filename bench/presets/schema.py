@@ -22,8 +22,11 @@ __all__ = [
     "Training",
 ]
 
-Positive = Annotated[int, Meta(ge=1)]
-PositiveNumber = Annotated[float, Meta(gt=0)]
+# Everything has an upper bound: what is beyond it is a slip of the pen, and infinity has no place in a plan.
+Positive = Annotated[int, Meta(ge=1, le=1_000_000)]
+Repeats = Annotated[int, Meta(ge=1, le=100_000)]
+Duration = Annotated[float, Meta(gt=0, le=1e6)]
+Seed = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Name = Annotated[str, Meta(min_length=1)]
 
@@ -32,7 +35,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Options of the dynamic activations: reduction R, pieces K, C's spatial mode, exact-ReLU start."""
 
     reduction: Positive = 8
-    k: Annotated[int, Meta(ge=2)] = 2
+    k: Annotated[int, Meta(ge=2, le=1_000_000)] = 2
     spatial: Literal["residual", "paper", "seed"] = "residual"
     zero_init: bool = False
 
@@ -98,8 +101,8 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     target: Share
     target_source: Name
     targets: Mapping[str, Share] = msgspec.field(default_factory=dict)
-    seeds: Annotated[tuple[Annotated[int, Meta(ge=0)], ...], Meta(min_length=1)] = (0,)
-    epochs: Positive | None = None
+    seeds: Annotated[tuple[Seed, ...], Meta(min_length=1)] = (0,)
+    epochs: Repeats | None = None
 
     def target_of(self, variant: str) -> float:
         """The test accuracy that this variant has to reach."""
@@ -117,17 +120,17 @@ class Measurement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     batches: Annotated[tuple[Positive, ...], Meta(min_length=1)]
     engines: Annotated[tuple[Name, ...], Meta(min_length=1)]
     dtype: DType = DType.FLOAT32
-    threads: Annotated[int, Meta(ge=0)] = 0
-    seed: Annotated[int, Meta(ge=0)] = 0
-    blocks: Positive = 9
-    rounds: Positive = 5
-    burst_ms: PositiveNumber = 20.0
-    min_iterations: Positive = 5
-    case_seconds: PositiveNumber = 10.0
+    threads: Annotated[int, Meta(ge=0, le=4096)] = 0
+    seed: Seed = 0
+    blocks: Repeats = 9
+    rounds: Repeats = 5
+    burst_ms: Duration = 20.0
+    min_iterations: Repeats = 5
+    case_seconds: Duration = 10.0
     relative_interval: Share = 0.0
-    timeout_s: PositiveNumber = 120.0
-    max_time: Annotated[float, Meta(ge=0)] = 0.0
-    memory_limit: Annotated[int, Meta(ge=0)] = 0
+    timeout_s: Duration = 120.0
+    max_time: Annotated[float, Meta(ge=0, le=1e6)] = 0.0
+    memory_limit: Annotated[int, Meta(ge=0, le=2**60)] = 0
 
 
 class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

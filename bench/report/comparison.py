@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.record import Fact
 from bench.report.accuracy import FLIP, Accuracy, split_accuracy
@@ -51,7 +51,7 @@ class VariantRow:
 
 
 def runs_of(report: Report, variant: str) -> tuple[TrainingRun, ...]:
-    """The training runs of one variant."""
+    """The training runs of one variant; they belong to the first setting, the only one that is trained."""
     return tuple(run for run in report.runs if run.variant == variant)
 
 
@@ -80,15 +80,20 @@ def _general_target(report: Report) -> Target | None:
 
 
 def comparison(report: Report) -> tuple[VariantRow, ...]:
-    """Every variant of every setting; variants that were only trained follow those of the first setting."""
+    """Every variant of every setting; variants that were only trained follow those of the first setting.
+
+    Only the first setting is trained, so the others' rows have neither accuracies nor a target.
+    """
     measured = {row.case.variant for row in report.rows}
     found = []
     for index, setting in enumerate(report.settings or (None,)):
         rows = [row for row in report.rows if Setting.of(row.case) == setting]
         here = {row.case.variant for row in rows}
         for variant in report.variants:
-            if variant in here or (index == 0 and variant not in measured):
-                found.append(_variant_row(report, setting, variant, rows))
+            trained = runs_of(report, variant) if index == 0 else ()
+            if variant in here or trained or (index == 0 and variant not in measured):
+                row = _variant_row(report, setting, variant, rows)
+                found.append(row if index == 0 else _untrained(row))
     return tuple(found)
 
 
@@ -115,6 +120,20 @@ def _variant_row(report: Report, setting: Setting | None, variant: str, rows: li
         elsewhere=tuple(
             (metric, tuple(fact.value for fact in facts[1:])) for metric, facts in values.items() if facts[1:]
         ),
+    )
+
+
+def _untrained(row: VariantRow) -> VariantRow:
+    return replace(
+        row,
+        runs=(),
+        train=None,
+        validation=None,
+        test=None,
+        test_flip=None,
+        target=None,
+        reached=None,
+        seeds_reached=0,
     )
 
 

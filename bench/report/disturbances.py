@@ -7,7 +7,7 @@ import statistics as plain
 from collections import Counter
 from collections.abc import Iterable
 
-from bench.quality import latency_series
+from bench.quality import disturbed_but_used, latency_series
 from bench.record import GpuState, Record, Window
 from bench.report.formats import amount, exact, percent
 from bench.report.layout import table
@@ -27,7 +27,11 @@ def discards_section(report: Report) -> str:
     if not body:
         return ""
     text = table(["Engine", "Reason", "Bursts", "Share"], body, 2)
-    return f"### Discarded bursts\n\nKept in suite.json, not used in estimates.\n\n{text}"
+    used = sum(disturbed_but_used(row.record, row.session.protocol) for row in report.rows if row.record)
+    about = "Kept in suite.json, not used in estimates"
+    if used:
+        about += f", except for {used} in blocks too disturbed to spare them"
+    return f"### Discarded bursts\n\n{about}.\n\n{text}"
 
 
 def _discards(panel: Panel) -> list[list[str]]:

@@ -57,6 +57,13 @@ def _counted(noun: str, things: Sequence[object]) -> str:
 
 
 def _warnings(report: Report) -> str:
-    found = warnings(report.suite)
+    found = [*warnings(report.suite), *map(_unstarted, report.unstarted)]
     lines = [escape(warning) for warning in found] or ["None."]
     return f"## Warnings\n\n{bullets(lines)}"
+
+
+def _unstarted(log: str) -> str:
+    return (
+        f"The training log {log} holds no run, probably killed at its very start: it is left out; "
+        "train again with --resume."
+    )

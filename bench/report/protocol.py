@@ -21,9 +21,11 @@ __all__ = ["protocol_section"]
 _CONVENTION = (
     "Counts are of one forward pass on one image, from the operators that the network really runs. A MAC is "
     "one fused multiply-add and counts as two FLOPs. Otherwise an element of output costs 1 FLOP for an "
-    "addition, multiplication, maximum or comparison, 4 for a sigmoid and 2 for a batch normalisation at "
-    "inference; an element of input costs 1 in pooling and 5 in a softmax; moving data is free. With an "
-    "operator that the table doesn't know, the count is a lower bound (≥) and the operator is named."
+    "addition, multiplication, maximum, comparison, exponential, logarithm, root or power, 4 for a sigmoid, "
+    "5 for tanh and GELU, and 2 for a batch normalisation at inference; an element of input costs 1 in "
+    "pooling, 5 in a softmax, and 5 in a layer, group or instance normalisation (7 with scale and shift); "
+    "moving data is free. With an operator that the table doesn't know, the count is a lower bound (≥) and "
+    "the operator is named."
 )
 
 _GPU_DISCARDING = (
@@ -63,8 +65,8 @@ def _sentences(report: Report, session: Session) -> list[str]:
         _discarding(protocol),
         *([_GPU_DISCARDING] if any(has_gpu_state(record) for record in records) else []),
         _estimates(protocol),
-        f"An engine's output had to match that of eager float32 within {protocol.parity_tolerance:g} before "
-        "its times counted.",
+        f"An engine's output had to match that of eager float32 within {protocol.parity_tolerance:g} of its "
+        "largest value before its times counted.",
         *_stops(records),
     ]
 
@@ -102,9 +104,11 @@ def _sampling(protocol: Protocol) -> str:
 def _discarding(protocol: Protocol) -> str:
     return (
         f"A burst is discarded where the hypervisor took more than {percent(protocol.max_steal, 0)} of the "
-        f"time, a runnable task waited in more than {percent(protocol.max_pressure, 0)} of it, or "
-        f"involuntary context switches passed {protocol.max_switches_per_second:g} a second. A block with "
-        f"more than {percent(protocol.max_discarded, 0)} discarded bursts is estimated from all of its "
+        f"time or other processes more than {percent(protocol.max_foreign, 0)} of the cores in use; where "
+        "their work is unknown, where a runnable task waited in more than "
+        f"{percent(protocol.max_pressure, 0)} of the time; where that is unknown too, where involuntary "
+        f"context switches passed {protocol.max_switches_per_second:g} a second. A block with more than "
+        f"{percent(protocol.max_discarded, 0)} discarded bursts is estimated from all of its "
         "bursts; with more than a third of such blocks the case is inconclusive."
     )
 

@@ -21,7 +21,7 @@ def summary(report: Report) -> tuple[str, ...]:
         *_target(rows),
         *_accuracy(report, rows),
         *_speed(report, rows),
-        *_size(rows),
+        *_size(report, rows),
         *_coverage(report),
     ]
     return tuple(lines)
@@ -41,8 +41,9 @@ def _with_accuracy(row: VariantRow, own_target: bool) -> str:
 
 
 def _by_variant(rows: Iterable[VariantRow]) -> list[VariantRow]:
-    """One row a variant: accuracies are the same in every setting."""
-    return list({row.variant: row for row in rows}.values())
+    """One row a variant: only the first setting is trained."""
+    found = list(rows)
+    return [row for row in found if row.setting == found[0].setting]
 
 
 def _target(rows: tuple[VariantRow, ...]) -> list[str]:
@@ -71,7 +72,15 @@ def _target(rows: tuple[VariantRow, ...]) -> list[str]:
     if unknown:
         parts.append(f"not known for {_names(unknown, differ)}, without a finished training run")
     ending = ". Those that missed it, or may have, get no speed headline." if missed or unknown else "."
-    return [f"{line} {'; '.join(parts)}{ending}"]
+    return [f"{line} {'; '.join(parts)}{ending}", *_untrained(rows)]
+
+
+def _untrained(rows: tuple[VariantRow, ...]) -> list[str]:
+    others = dict.fromkeys(row.setting for row in rows if row.setting != rows[0].setting)
+    if not others:
+        return []
+    names, verb = "; ".join(escape(str(setting)) for setting in others), "was" if len(others) == 1 else "were"
+    return [f"**Target.** Not trained {verb} {names}: accuracies are unknown there, so no speed headline."]
 
 
 def _accuracy(report: Report, rows: tuple[VariantRow, ...]) -> list[str]:
@@ -110,45 +119,56 @@ def _accuracy(report: Report, rows: tuple[VariantRow, ...]) -> list[str]:
 
 
 def _speed(report: Report, rows: tuple[VariantRow, ...]) -> list[str]:
-    trained = any(row.runs for row in rows)
-    allowed = [
-        row.variant for row in _by_variant(rows) if row.reached is True or row.target is None or not trained
-    ]
+    judged = any(row.runs for row in rows) and any(row.target for row in rows)
+    allowed = {(row.setting, row.variant) for row in rows if row.reached is True or not judged}
     if rows and not allowed:
         return [
             "**Speed.** No variant reached the target, so there is no headline; the tables hold every figure."
         ]
-    lines = [line for panel in report.panels for line in _panel_speed(panel, allowed)]
-    if lines:
+    shown = [
+        (panel, ends)
+        for panel in report.panels
+        for variant in panel.variants
+        if (panel.setting, variant) in allowed and (ends := _ends(panel, variant))
+    ]
+    lines = [_panel_speed(panel, ends) for panel, ends in shown]
+    if any(_has_interval(row) for _, ends in shown for row in ends):
         confidence = report.suite.sessions[0].protocol.confidence
         lines.append(
             f"**Intervals** cover the median with {confidence:.0%} each and are not corrected for their "
             "number; ratios are paired inside blocks."
         )
-        if report.reference in report.variants and report.reference not in allowed:
-            lines.append(
-                f"{escape(report.reference)} has not been shown to reach the target itself: ratios to it "
-                "compare costs, not equals."
-            )
+    first = rows[0].setting if rows else None
+    if lines and report.reference in report.variants and (first, report.reference) not in allowed:
+        lines.append(
+            f"{escape(report.reference)} has not been shown to reach the target itself: ratios to it "
+            "compare costs, not equals."
+        )
     return lines
 
 
-def _panel_speed(panel: Panel, allowed: list[str]) -> list[str]:
-    lines = []
-    batches = tuple(dict.fromkeys((panel.batches[0], panel.batches[-1])))
-    for variant in panel.variants:
-        rows = [row for batch in batches if (row := panel.row(variant, batch)) is not None]
-        if variant not in allowed or not rows:
-            continue
-        known = [row for row in rows if row.ratio or (row.is_reference and row.result)]
-        # The yardstick is named once: what follows is in the same unit.
-        speeds = [_pace(row, named=row is known[0]) for row in known]
-        absent = [f"{_absent(row)} at batch {row.case.batch}" for row in rows if row not in known]
-        parts = [f"runs at {' and at '.join(speeds)}"] if speeds else []
-        role = ", the reference," if variant == panel.reference else ""
-        line = ", and ".join([*parts, *absent])
-        lines.append(f"**Speed, {escape(panel.label)}.** {escape(variant)}{role} {line}.")
-    return lines
+def _ends(panel: Panel, variant: str) -> list[CaseRow]:
+    """A variant's rows at the smallest and the largest batch size."""
+    batches = dict.fromkeys((panel.batches[0], panel.batches[-1]))
+    return [row for batch in batches if (row := panel.row(variant, batch)) is not None]
+
+
+def _has_interval(row: CaseRow) -> bool:
+    """Whether the headline prints an interval of this row."""
+    if row.ratio is not None:
+        return row.ratio.has_interval and not row.ratio_reason
+    return row.is_reference and row.result is not None and row.result.throughput.has_interval
+
+
+def _panel_speed(panel: Panel, rows: list[CaseRow]) -> str:
+    known = [row for row in rows if row.ratio or (row.is_reference and row.result)]
+    # The yardstick is named once: what follows is in the same unit.
+    speeds = [_pace(row, named=row is known[0]) for row in known]
+    absent = [f"{_absent(row)} at batch {row.case.batch}" for row in rows if row not in known]
+    parts = [f"runs at {' and at '.join(speeds)}"] if speeds else []
+    variant = rows[0].case.variant
+    role = ", the reference," if variant == panel.reference else ""
+    return f"**Speed, {escape(panel.label)}.** {escape(variant)}{role} {', and '.join([*parts, *absent])}."
 
 
 def _absent(row: CaseRow) -> str:
@@ -171,8 +191,9 @@ def _pace(row: CaseRow, *, named: bool) -> str:
     return f"{ratio(row.ratio)} {where}{' (no difference shown)' if covers_one else ''}"
 
 
-def _size(rows: tuple[VariantRow, ...]) -> list[str]:
+def _size(report: Report, rows: tuple[VariantRow, ...]) -> list[str]:
     lines = []
+    several = len(report.settings) > 1
     for row in rows:
         reference = next((r for r in rows if r.is_reference and r.setting == row.setting), None)
         if reference is None or row is reference:
@@ -189,7 +210,8 @@ def _size(rows: tuple[VariantRow, ...]) -> list[str]:
         if size is not None and parts:
             parts.append(f"{bytes_text(size.value)} on disk")
         if parts:
-            lines.append(f"**Size.** {escape(row.variant)} has {', '.join(parts)}.")
+            where = f", {escape(str(row.setting))}" if several else ""
+            lines.append(f"**Size{where}.** {escape(row.variant)} has {', '.join(parts)}.")
     return lines
 
 
@@ -199,6 +221,9 @@ def _change(row: VariantRow, reference: VariantRow, metric: str, name: str) -> s
         return ""
     if other.bound is Bound.AT_LEAST:
         return f"an unknown change in {name} (the reference's count is a lower bound)"
+    if own.value == other.value:
+        same = "at least as many" if own.bound is Bound.AT_LEAST else "the same number of"
+        return f"{same} {name}"
     bound = "at least " if own.bound is Bound.AT_LEAST else ""
     return f"{bound}{relative(own.value, other.value)} {name}"
 

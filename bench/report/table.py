@@ -37,6 +37,9 @@ class Setting:
         """The setting of a case."""
         return cls(case.subject, case.image, case.dtype)
 
+    def __str__(self) -> str:
+        return f"{self.subject}, {'×'.join(map(str, self.image))}, {self.dtype.value}"
+
 
 @dataclass(frozen=True, slots=True)
 class CaseRow:
@@ -76,6 +79,11 @@ class Panel:
     rows: tuple[CaseRow, ...]
 
     @property
+    def setting(self) -> Setting:
+        """The setting of its rows."""
+        return Setting.of(self.rows[0].case)
+
+    @property
     def batches(self) -> tuple[int, ...]:
         """Every batch size of the panel, ascending."""
         return tuple(sorted({row.case.batch for row in self.rows}))
@@ -93,13 +101,14 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that the renderers need, derived once."""
+    """Everything that the renderers need, derived once. `unstarted` names training logs without a run."""
 
     suite: Suite
     runs: tuple[TrainingRun, ...]
     variants: tuple[str, ...]
     rows: tuple[CaseRow, ...]
     panels: tuple[Panel, ...]
+    unstarted: tuple[str, ...] = ()
 
     @property
     def reference(self) -> str:
@@ -140,11 +149,11 @@ def counts(rows: Iterable[CaseRow]) -> Counts:
     )
 
 
-def assemble(suite: Suite, runs: tuple[TrainingRun, ...]) -> Report:
+def assemble(suite: Suite, runs: tuple[TrainingRun, ...], unstarted: tuple[str, ...] = ()) -> Report:
     """Joins plan, records and training runs. Variants keep their order, the reference comes first."""
     variants = _variant_order(suite, runs)
     rows = [row for session in suite.sessions for row in _session_rows(suite, session, variants)]
-    return Report(suite=suite, runs=runs, variants=variants, rows=tuple(rows), panels=_panels(rows))
+    return Report(suite, runs, variants, tuple(rows), _panels(rows), unstarted)
 
 
 def _variant_order(suite: Suite, runs: tuple[TrainingRun, ...]) -> tuple[str, ...]:
@@ -232,7 +241,7 @@ def _panels(rows: Iterable[CaseRow]) -> tuple[Panel, ...]:
     for (session, setting, engine), members in groups.items():
         parts = [engine]
         if len(settings) > 1:
-            parts += [setting.subject, "×".join(map(str, setting.image)), setting.dtype.value]
+            parts.append(str(setting))
         if len(sessions) > 1:
             parts.append(f"session {session}")
         reference = members[0].session.protocol.reference

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -9,7 +11,7 @@ from rich.text import Text
 from bench.record import Suite
 from bench.report.comparison import VariantRow, comparison
 from bench.report.formats import exact, fact_text, percent
-from bench.report.table import CaseRow, Panel, Report, Status, assemble, counts
+from bench.report.table import CaseRow, Panel, Report, Setting, Status, assemble, counts
 from bench.report.text import printable, shorten
 from bench.training_run import TrainingRun
 
@@ -19,20 +21,30 @@ _NAME_LIMIT = 24
 
 
 def terminal_summary(suite: Suite, runs: tuple[TrainingRun, ...]) -> Group:
-    """A table with one row a variant, speeds at each engine's largest batch, and the closing line."""
+    """A table a subject, one row a variant, speeds at each engine's largest batch; and the closing line."""
     report = assemble(suite, runs)
+    parts: list[Table | Text] = []
+    for setting in report.settings or (None,):
+        if len(report.settings) > 1:
+            parts.append(Text(f"{printable(str(setting))}:"))
+        parts.append(_table(report, setting))
+    return Group(*parts, Text(closing_line(report)))
+
+
+def _table(report: Report, setting: Setting | None) -> Table:
+    panels = [panel for panel in report.panels if panel.setting == setting]
     table = Table(box=None, pad_edge=False)
     table.add_column("variant")
     for title in ("test acc.", "target", "parameters", "FLOPs"):
         table.add_column(title, justify="right")
-    for panel in report.panels:
-        label = shorten(printable(panel.label), _NAME_LIMIT)
-        table.add_column(Text(f"{label} b{panel.batches[-1]}\nimages/s"), justify="right")
+    for panel in panels:
+        engine = shorten(printable(panel.rows[0].case.engine), _NAME_LIMIT)
+        table.add_column(Text(f"{engine} b{panel.batches[-1]}\nimages/s"), justify="right")
         table.add_column(Text("\nratio"), justify="right")
-    rows = {row.variant: row for row in reversed(comparison(report))}
-    for variant in report.variants:
-        table.add_row(*_cells(report, rows[variant]))
-    return Group(table, Text(closing_line(report)))
+    for row in comparison(report):
+        if row.setting == setting:
+            table.add_row(*_cells(panels, row))
+    return table
 
 
 def closing_line(report: Report) -> str:
@@ -40,7 +52,7 @@ def closing_line(report: Report) -> str:
     return str(counts(report.rows))
 
 
-def _cells(report: Report, row: VariantRow) -> list[Text]:
+def _cells(panels: Sequence[Panel], row: VariantRow) -> list[Text]:
     reached = {True: "reached", False: "missed", None: "unknown" if row.target else ""}[row.reached]
     facts = [row.fact(metric) for metric in ("parameters_trainable", "flops")]
     cells = [
@@ -49,7 +61,7 @@ def _cells(report: Report, row: VariantRow) -> list[Text]:
         reached,
         *(fact_text(fact, exact(fact.value)) if fact else "" for fact in facts),
     ]
-    for panel in report.panels:
+    for panel in panels:
         cells += _speed(panel, row.variant)
     return [Text(cell) for cell in cells]
 

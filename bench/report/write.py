@@ -10,7 +10,7 @@ from bench.report.table import assemble
 from bench.report.tables_csv import comparison_csv, results_csv, training_csv
 from bench.report.tipc import tipc_lines
 from bench.storage import load_suite, write_atomically
-from bench.training_run import read_training_runs
+from bench.training_run import read_training_runs, unstarted_logs
 
 __all__ = ["write_report"]
 
@@ -21,7 +21,8 @@ def write_report(run_dir: Path) -> tuple[Path, ...]:
     Gives the written paths. A plot that an earlier report drew and that has no data now is removed, so that
     no stale picture lies beside a new report. Raises InputError for unreadable input or an unwritable folder.
     """
-    report = assemble(load_suite(run_dir), read_training_runs(run_dir / "training"))
+    training = run_dir / "training"
+    report = assemble(load_suite(run_dir), read_training_runs(training), unstarted_logs(training))
     drawn = {plot: draw(plot, report) for plot in PLOTS if plot.has_data(report)}
     files = {
         "report.md": markdown(report, {plot.name: plot.alternative for plot in drawn}).encode(),

@@ -1,6 +1,6 @@
 """Random crop and flip of whole batches, vectorised: no loop over images, no worker processes.
 
-Drawing (which shift, which flip) is apart from applying, so that one epoch's draws come from one generator in
+Drawing (which crop, which flip) is apart from applying, so that one epoch's draws come from one generator in
 one call and do not hang on the batch size, and so that tests can apply the same draws by hand.
 """
 
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dyrelu.data.dataset import Images
+from dyrelu.data.resized_crop import Boxes, ResizedCrop, crop_and_resize, draw_boxes
 
 __all__ = ["NO_AUGMENTATION", "Augmentation", "Draws", "Flip", "Padding", "augment", "draw"]
 
@@ -40,17 +41,22 @@ class Flip(Enum):
 class Augmentation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Pad by `pad` pixels on each side, crop back to size at a random place, then maybe mirror.
 
+    With `resized_crop`, a random part of the unpadded image is cut out and enlarged instead.
+
     Raises:
-        ValueError: `pad` is negative.
+        ValueError: `pad` is negative, or not 0 beside a `resized_crop`.
     """
 
     pad: int
     padding: Padding
     flip: Flip
+    resized_crop: ResizedCrop | None = None
 
     def __post_init__(self) -> None:
         if self.pad < 0:
             raise ValueError(f"augmentation pad must be 0 or more pixels, got {self.pad}")
+        if self.pad and self.resized_crop is not None:
+            raise ValueError(f"augmentation pad must be 0 beside a resized_crop, got {self.pad}")
 
 
 NO_AUGMENTATION = Augmentation(pad=0, padding=Padding.ZERO, flip=Flip.NONE)
@@ -58,22 +64,26 @@ NO_AUGMENTATION = Augmentation(pad=0, padding=Padding.ZERO, flip=Flip.NONE)
 
 @dataclass(frozen=True, slots=True)
 class Draws:
-    """What happens to each of N images: the crop's corner in the padded image, and whether it is mirrored.
+    """What happens to each of N images: the crop's place, and whether it is mirrored.
 
-    `tops` and `lefts` are (N,) in 0..2*pad, where `pad` itself means "not shifted"; `mirrored` is (N,) bool.
+    `tops` and `lefts` are (N,), the crop's corner: in the padded image, in 0..2*pad, where `pad` itself means
+    "not shifted"; or, where there are `boxes`, the boxes say it and these are 0. `mirrored` is (N,) bool.
     """
 
     tops: npt.NDArray[np.intp]
     lefts: npt.NDArray[np.intp]
     mirrored: npt.NDArray[np.bool_]
+    boxes: Boxes | None = None
 
     def __getitem__(self, part: slice) -> Draws:
-        return Draws(self.tops[part], self.lefts[part], self.mirrored[part])
+        boxes = None if self.boxes is None else self.boxes[part]
+        return Draws(self.tops[part], self.lefts[part], self.mirrored[part], boxes)
 
 
 def draw(
     augmentation: Augmentation,
     count: int,
+    size: tuple[int, int],
     rng: np.random.Generator,
     mirrored: npt.NDArray[np.bool_] | None = None,
 ) -> Draws:
@@ -82,6 +92,7 @@ def draw(
     Args:
         augmentation: what may happen.
         count: how many images.
+        size: (H, W) of the images; a `resized_crop` depends on it.
         rng: where every random number comes from.
         mirrored: (count,) the mirroring that `Flip.ALTERNATING` decided outside (it needs the epoch and each
             image's coin); not used by the other flips.
@@ -90,6 +101,8 @@ def draw(
         ValueError: `Flip.ALTERNATING` without `mirrored`.
     """
     corners = rng.integers(0, 2 * augmentation.pad + 1, size=(2, count), dtype=np.intp)
+    crop = augmentation.resized_crop
+    boxes = None if crop is None else draw_boxes(crop, count, size, rng)
     match augmentation.flip:
         case Flip.NONE:
             decided = np.zeros(count, dtype=bool)
@@ -99,7 +112,7 @@ def draw(
             if mirrored is None:
                 raise ValueError("alternating flips need `mirrored`, one decision an image")
             decided = mirrored
-    return Draws(corners[0], corners[1], decided)
+    return Draws(corners[0], corners[1], decided, boxes)
 
 
 def augment(images: Images, augmentation: Augmentation, draws: Draws) -> Images:
@@ -110,7 +123,10 @@ def augment(images: Images, augmentation: Augmentation, draws: Draws) -> Images:
         augmentation: the padding that the draws belong to; `Padding.REFLECT` needs pad < min(H, W).
         draws: N draws.
     """
-    cropped = _crop(images, augmentation, draws) if augmentation.pad else images.copy()
+    if draws.boxes is not None:
+        cropped = crop_and_resize(images, draws.boxes)
+    else:
+        cropped = _crop(images, augmentation, draws) if augmentation.pad else images.copy()
     cropped[draws.mirrored] = cropped[draws.mirrored, :, :, ::-1]
     return cropped
 

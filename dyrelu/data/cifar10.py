@@ -64,7 +64,8 @@ def load(
     split_seed: int = SPLIT_SEED,
     source: Source | None = None,
 ) -> ImageDataset:
-    """Load CIFAR-10 as (N, 3, 32, 32) uint8, with validation images carved from the 50,000 training images.
+    """Load CIFAR-10 as (N, 3, 32, 32) uint8, with validation images carved from the 50,000 training images;
+    with `validation_images` 0, all of them train.
 
     The archive is `data_file`, else what the environment variable DYRELU_CIFAR10 names, else the file in
     Paddle's cache, else, with `download`, one fetched into that cache. A path that was named but holds

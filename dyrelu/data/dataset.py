@@ -80,6 +80,8 @@ class Normalisation:
 class ImageDataset:
     """One data set, ready to train on: three disjoint parts and everything needed to say which data they are.
 
+    `validation` may be empty; the other parts hold images.
+
     `digest` identifies the source content (sha256, hexadecimal), before any split; `split_seed` and the
     lengths of the parts then determine which image is in which part.
     """
@@ -118,15 +120,15 @@ def stratified_split(
 
     Args:
         labels: (N,) class of each image.
-        held_out: how many images to hold out, 0 < held_out < N.
+        held_out: how many images to hold out, 0 <= held_out < N.
         seed: which images of a class are taken; the same seed gives the same split on every machine.
 
     Raises:
-        DataError: `held_out` leaves one of the two parts empty.
+        DataError: `held_out` is negative or leaves nothing.
     """
-    if not 0 < held_out < len(labels):
+    if not 0 <= held_out < len(labels):
         raise DataError(
-            f"cannot hold out {held_out} of {len(labels)} images: choose a number from 1 to {len(labels) - 1}"
+            f"cannot hold out {held_out} of {len(labels)} images: choose a number from 0 to {len(labels) - 1}"
         )
     classes, counts = np.unique(labels, return_counts=True)
     # Integers throughout, so that the shares don't hang on how a machine rounds.

@@ -10,33 +10,47 @@ import importlib
 from typing import TYPE_CHECKING
 
 from dyrelu.training.log import Target, read_log
+from dyrelu.training.notes import run_notes
+from dyrelu.training.ranks import DistributedError, Ranks, launched_ranks
 from dyrelu.training.recipes import Recipe, recipe, recipe_names
 
 if TYPE_CHECKING:
+    from dyrelu.training.calibration import calibrate_batch_norm
     from dyrelu.training.checkpoint import load_weights
+    from dyrelu.training.distributed import open_communicator
     from dyrelu.training.evaluation import Score, evaluate
     from dyrelu.training.initialisation import initialise
     from dyrelu.training.job import DivergenceError, Progress, TrainingJob, TrainingResult
     from dyrelu.training.loop import train
+    from dyrelu.training.state_file import load_state, save_state
 
 __all__ = [
+    "DistributedError",
     "DivergenceError",
     "Progress",
+    "Ranks",
     "Recipe",
     "Score",
     "Target",
     "TrainingJob",
     "TrainingResult",
+    "calibrate_batch_norm",
     "evaluate",
     "initialise",
+    "launched_ranks",
+    "load_state",
     "load_weights",
+    "open_communicator",
     "read_log",
     "recipe",
     "recipe_names",
+    "run_notes",
+    "save_state",
     "train",
 ]
 
 _HOMES = {
+    "calibrate_batch_norm": "calibration",
     "DivergenceError": "job",
     "Progress": "job",
     "Score": "evaluation",
@@ -44,7 +58,10 @@ _HOMES = {
     "TrainingResult": "job",
     "evaluate": "evaluation",
     "initialise": "initialisation",
+    "load_state": "state_file",
     "load_weights": "checkpoint",
+    "open_communicator": "distributed",
+    "save_state": "state_file",
     "train": "loop",
 }
 

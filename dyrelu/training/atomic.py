@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from dyrelu.errors import CheckpointError
@@ -27,6 +28,9 @@ def write_atomically(path: Path, data: bytes) -> None:
         partial.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
+        # On a full disk the unfinished file would take the room that the log needs.
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise CheckpointError(
             f"cannot write {path} ({error.strerror}): make the folder writable or free some space"
         ) from error

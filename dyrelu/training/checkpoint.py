@@ -7,7 +7,7 @@ should be equal files.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 _METADATA_KEY = "dyrelu"
+_PARTS = ("weights", "velocities", "average", "best")
 
 
 class WeightsInfo(msgspec.Struct, frozen=True, kw_only=True, tag="weights-1"):
@@ -56,18 +57,22 @@ class CheckpointInfo(msgspec.Struct, frozen=True, kw_only=True, tag="checkpoint-
     libraries: Mapping[str, str]
     epoch: int
     elapsed_seconds: float
+    ranks: int = 1
+    best_epoch: int = 0
+    best_correct: int = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The whole state after an epoch: weights (with batch-norm statistics), the optimiser's velocities, and
-    the
-    moving average (empty before it starts)."""
+    """The whole state after an epoch: weights (with batch-norm statistics), the optimiser's velocities, the
+    moving average (empty before it starts), and the best epoch's weights (empty where none is picked).
+    """
 
     weights: NamedArrays
     velocities: NamedArrays
     average: NamedArrays
     info: CheckpointInfo
+    best: NamedArrays = field(default_factory=dict)
 
 
 def save_weights(path: Path, weights: NamedArrays, info: WeightsInfo) -> None:
@@ -97,7 +102,7 @@ def write_snapshot(path: Path, snapshot: Snapshot) -> None:
     Raises:
         CheckpointError: the file cannot be written.
     """
-    parts = {"weights": snapshot.weights, "velocities": snapshot.velocities, "average": snapshot.average}
+    parts = {part: getattr(snapshot, part) for part in _PARTS}
     tensors = {f"{part}/{name}": array for part, arrays in parts.items() for name, array in arrays.items()}
     _write(path, tensors, snapshot.info)
 
@@ -109,13 +114,13 @@ def read_snapshot(path: Path) -> Snapshot:
         CheckpointError: the file is missing, damaged or no checkpoint.
     """
     tensors, info = _read(path, CheckpointInfo)
-    parts: dict[str, dict[str, npt.NDArray[np.float32]]] = {"weights": {}, "velocities": {}, "average": {}}
+    parts: dict[str, dict[str, npt.NDArray[np.float32]]] = {part: {} for part in _PARTS}
     for full_name, array in tensors.items():
         part, _, name = full_name.partition("/")
         if part not in parts:
             raise CheckpointError(f"{path} holds {full_name}, which is no part of a checkpoint: train again")
         parts[part][name] = array
-    return Snapshot(parts["weights"], parts["velocities"], parts["average"], info)
+    return Snapshot(info=info, **parts)
 
 
 _Info = TypeVar("_Info", WeightsInfo, CheckpointInfo)

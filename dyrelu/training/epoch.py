@@ -12,13 +12,14 @@ import paddle
 from paddle import nn
 
 from dyrelu.data.augment import Draws, augment, draw
-from dyrelu.data.dataset import ImageDataset
 from dyrelu.errors import RecipeError
+from dyrelu.training.distributed import Communicator
 from dyrelu.training.ema import MovingAverage
 from dyrelu.training.job import DivergenceError, OnProgress, Progress, TrainingJob
 from dyrelu.training.losses import smoothed_cross_entropy
 from dyrelu.training.recipes import Recipe
 from dyrelu.training.schedule import learning_rate
+from dyrelu.training.selection import BestEpoch
 from dyrelu.training.streams import Stream, generator
 
 __all__ = ["Clock", "EpochOutcome", "EpochPlan", "Trainer", "plan_epoch", "run_epoch", "steps_per_epoch"]
@@ -37,6 +38,8 @@ class Trainer:
     job: TrainingJob
     optimiser: paddle.optimizer.Momentum
     average: MovingAverage
+    best: BestEpoch
+    communicator: Communicator
     clock: Clock
     on_progress: OnProgress
 
@@ -51,7 +54,7 @@ class EpochPlan:
 
 @dataclass(frozen=True, slots=True)
 class EpochOutcome:
-    """Means over the images of a pass, as seen while training; `seconds` of the pass alone."""
+    """Means over the images of a pass (all processes'), as seen while training; `seconds` of the pass."""
 
     loss: float
     accuracy: float
@@ -73,12 +76,14 @@ def steps_per_epoch(recipe: Recipe, images: int) -> int:
     return images // recipe.batch_size
 
 
-def plan_epoch(recipe: Recipe, images: int, seed: int, epoch: int) -> EpochPlan:
-    """The plan of `epoch` (from 1): a function of its arguments, so that resuming needs no stored state."""
+def plan_epoch(recipe: Recipe, images: int, size: tuple[int, int], seed: int, epoch: int) -> EpochPlan:
+    """The plan of `epoch` (from 1) for images of `size` (H, W): a function of its arguments, so that resuming
+    needs no stored state.
+    """
     order = generator(seed, Stream.ORDER, epoch).permutation(images)
     starts_mirrored = generator(seed, Stream.MIRROR).random(images) < 0.5
     mirrored = starts_mirrored[order] ^ (epoch % 2 == 0)
-    draws = draw(recipe.augmentation, images, generator(seed, Stream.AUGMENTATION, epoch), mirrored)
+    draws = draw(recipe.augmentation, images, size, generator(seed, Stream.AUGMENTATION, epoch), mirrored)
     return EpochPlan(order, draws)
 
 
@@ -94,7 +99,7 @@ def run_epoch(trainer: Trainer, epoch: int) -> EpochOutcome:
     window = _Window(trainer, epoch, steps)
     start = clock()
     rate = 0.0
-    for step, (inputs, labels) in enumerate(_batches(trainer.job, epoch, steps, window, clock)):
+    for step, (inputs, labels) in enumerate(_batches(trainer, epoch, steps, window)):
         overall = (epoch - 1) * steps + step
         rate = learning_rate(recipe, overall, steps)
         window.add(*_step(trainer, inputs, labels, rate))
@@ -111,6 +116,7 @@ def _step(
     logits = trainer.model(inputs)
     loss = smoothed_cross_entropy(logits, labels, trainer.job.recipe.label_smoothing)
     loss.backward()
+    trainer.communicator.average_gradients(trainer.model)
     trainer.optimiser.set_lr(rate)
     trainer.optimiser.step()
     trainer.optimiser.clear_grad()
@@ -118,17 +124,20 @@ def _step(
 
 
 def _batches(
-    job: TrainingJob, epoch: int, steps: int, window: _Window, clock: Clock
+    trainer: Trainer, epoch: int, steps: int, window: _Window
 ) -> Iterator[tuple[paddle.Tensor, paddle.Tensor]]:
-    dataset: ImageDataset = job.dataset
+    job, clock, ranks = trainer.job, trainer.clock, trainer.communicator.ranks
+    dataset, normalisation = job.dataset, job.normalisation
     start = clock()
-    plan = plan_epoch(job.recipe, len(dataset.train), job.seed, epoch)
+    plan = plan_epoch(job.recipe, len(dataset.train), dataset.image_shape[1:], job.seed, epoch)
+    share = job.recipe.batch_size // ranks.size
     for step in range(steps):
-        part = slice(step * job.recipe.batch_size, (step + 1) * job.recipe.batch_size)
+        first = step * job.recipe.batch_size + ranks.rank * share
+        part = slice(first, first + share)
         chosen = plan.order[part]
         images = augment(dataset.train.images[chosen], job.recipe.augmentation, plan.draws[part])
         batch = (
-            paddle.to_tensor(dataset.normalisation(images)),
+            paddle.to_tensor(normalisation(images)),
             paddle.to_tensor(dataset.train.labels[chosen]),
         )
         window.reader_seconds += clock() - start
@@ -156,14 +165,19 @@ class _Window:
 
     def report(self, step: int) -> None:
         """Read the device's figures, check them and tell the caller."""
-        losses = [float(loss.numpy()) for loss, _ in self._pending]
+        own = [float(loss.numpy()) for loss, _ in self._pending]
+        own_correct = sum(int(correct.numpy()) for _, correct in self._pending)
+        communicator = self._trainer.communicator
+        # Before the check, so that all processes find the same and end together.
+        *sums, correct = communicator.total([*own, own_correct])
+        losses = [loss / communicator.ranks.size for loss in sums]
         if not all(map(math.isfinite, losses)):
             raise DivergenceError(
                 f"the loss became {next(x for x in losses if not math.isfinite(x))} in epoch {self._epoch} "
                 f"by step {step}: lower peak_learning_rate or hyper_lr_scale, or lengthen warmup"
             )
         self.loss_sum += math.fsum(losses)
-        self.correct += sum(int(correct.numpy()) for _, correct in self._pending)
+        self.correct += int(correct)
         now = self._trainer.clock()
         self._trainer.on_progress(self._progress(step, losses, now))
         self._pending.clear()

@@ -44,7 +44,7 @@ def logits_of(
 
     Args:
         model: takes (B, C, H, W) float32 and gives (B, classes).
-        images: (N, C, H, W) uint8.
+        images: (N, C, H, W) uint8, N >= 1.
         normalisation: from stored pixels to network input.
         flip: average the logits of each image and its mirror image (test-time augmentation).
         batch_size: images a forward pass.

@@ -1,4 +1,7 @@
-"""After the last epoch: the weights that are kept, and the one look at the test images."""
+"""After the last epoch: the weights that are kept, and the look at the test images.
+
+It is the only look, unless these images pick the epoch.
+"""
 
 from __future__ import annotations
 
@@ -26,9 +29,10 @@ def finish(log: LogWriter, trainer: Trainer, start: float) -> TrainingResult:
     """
     job, model, dataset = trainer.job, trainer.model, trainer.job.dataset
     kind = job.recipe.weights_kind
-    average = trainer.average.arrays()
-    if average:
+    if average := trainer.average.arrays():
         apply_state(model, average, "the moving average")
+    if trainer.best.weights:
+        apply_state(model, trainer.best.weights, f"epoch {trainer.best.epoch}")
     model.eval()
     save_weights(job.weights, state_of(model), WeightsInfo(variant=job.variant, kind=kind))
     some_train = Examples(
@@ -36,11 +40,20 @@ def finish(log: LogWriter, trainer: Trainer, start: float) -> TrainingResult:
     )
     _log_scores(log, trainer, SplitName.TRAIN, some_train, (EvalAugmentation.NONE,))
     both = (EvalAugmentation.NONE, EvalAugmentation.FLIP) if job.recipe.mirrors else (EvalAugmentation.NONE,)
-    _log_scores(log, trainer, SplitName.VALIDATION, dataset.validation, both)
+    if len(dataset.validation):
+        _log_scores(log, trainer, SplitName.VALIDATION, dataset.validation, both)
     accuracy = _log_scores(log, trainer, SplitName.TEST, dataset.test, both).accuracy
     reached = job.target.reached_by(accuracy) if job.target else None
     seconds = trainer.clock() - start
-    log.write(RunStop(status=Status.FINISHED, seconds=seconds, accuracy=accuracy, target_reached=reached))
+    log.write(
+        RunStop(
+            status=Status.FINISHED,
+            seconds=seconds,
+            accuracy=accuracy,
+            target_reached=reached,
+            kept_epoch=trainer.best.epoch or None,
+        )
+    )
     return TrainingResult(job.weights, job.log, accuracy, reached, seconds)
 
 
@@ -56,7 +69,7 @@ def _log_scores(
     for augmentation in augmentations:
         flip = augmentation is EvalAugmentation.FLIP
         found = score(
-            logits_of(trainer.model, examples.images, trainer.job.dataset.normalisation, flip=flip),
+            logits_of(trainer.model, examples.images, trainer.job.normalisation, flip=flip),
             examples.labels,
         )
         log.write(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from dyrelu.data.dataset import ImageDataset
+from dyrelu.data.dataset import ImageDataset, Normalisation
 from dyrelu.errors import DyReLUError
 from dyrelu.training.log import Target
 from dyrelu.training.recipes import Recipe
@@ -41,6 +41,15 @@ class TrainingJob:
     threads: int
     target: Target | None = None
     options: Mapping[str, bool | int | float | str] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def normalisation(self) -> Normalisation:
+        """From stored pixels to network input: the recipe's, else the data set's."""
+        own, scaling = self.dataset.normalisation, self.recipe.scaling
+        if scaling is None:
+            return own
+        channels = self.dataset.image_shape[0]
+        return Normalisation(own.scale, (scaling.mean,) * channels, (scaling.std,) * channels)
 
     @property
     def log(self) -> Path:

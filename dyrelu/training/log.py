@@ -85,7 +85,10 @@ class ImageCounts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunStart(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="run_start"):
-    """What is about to be trained, on what, with what."""
+    """What is about to be trained, on what, with what, by how many processes (`ranks`).
+
+    `notes` are sentences for whoever reads the figures.
+    """
 
     schema_version: int
     variant: str
@@ -98,6 +101,8 @@ class RunStart(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag
     threads: int
     libraries: Mapping[str, str]
     target: Target | None
+    ranks: int = 1
+    notes: Sequence[str] = ()
 
 
 class Seed(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="seed"):
@@ -108,22 +113,25 @@ class Seed(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="se
     split_seed: int
 
 
-class Epoch(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="epoch"):
-    """One pass. Accuracies are fractions.
+class Epoch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="epoch"):
+    """One pass. Accuracies are fractions of images, never means over batches.
 
     `loss` (smoothed as the recipe says) and `train_accuracy` are over the augmented images, as seen while the
-    weights changed; the validation figures are of the weights after the pass, without smoothing and
-    averaging. `images_per_second` counts the pass alone, `seconds` the validation too.
+    weights changed; the validation and test figures are of the weights after the pass, without smoothing and
+    averaging: None without validation images, and without a selection that looks at the test images.
+    `images_per_second` counts the pass alone, `seconds` the evaluation too.
     """
 
     epoch: int
     loss: float
     train_accuracy: float
-    validation_loss: float
-    validation_accuracy: float
+    validation_loss: float | None
+    validation_accuracy: float | None
     learning_rate: float
     images_per_second: float
     seconds: float
+    test_loss: float | None = None
+    test_accuracy: float | None = None
 
 
 class EvalAccuracy(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="eval_accuracy"):
@@ -138,12 +146,16 @@ class EvalAccuracy(msgspec.Struct, frozen=True, kw_only=True, tag_field="event",
 
 
 class RunStop(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="run_stop"):
-    """How it ended. `accuracy` is on the test images; `seconds` include those before a resume."""
+    """How it ended. `accuracy` is on the test images; `seconds` include those before a resume.
+
+    `kept_epoch` is the epoch whose weights were kept, where the test images picked one.
+    """
 
     status: Status
     seconds: float
     accuracy: float | None
     target_reached: bool | None
+    kept_epoch: int | None = None
 
 
 Event = RunStart | Seed | Epoch | EvalAccuracy | RunStop
@@ -156,21 +168,28 @@ class LogWriter:
         try:
             # Unbuffered: one event is one write, so that an interruption cannot leave half of it in a buffer.
             self._file = path.open("ab", buffering=0)
+            self._end = path.stat().st_size
         except OSError as error:
             raise CheckpointError(
                 f"cannot write {path} ({error.strerror}): choose a writable folder"
             ) from error
 
     def write(self, event: Event) -> None:
-        """Append one line and flush it to the disk.
+        """Append one line and flush it to the disk; a line that does not fit leaves nothing behind.
 
         Raises:
             CheckpointError: the disk does not take it.
         """
+        line = msgspec.json.encode(event) + b"\n"
         try:
-            self._file.write(msgspec.json.encode(event) + b"\n")
+            # A disk that runs full takes a part of the line first, and says so only to the next write.
+            written = 0
+            while written < len(line):
+                written += self._file.write(line[written:])
             os.fsync(self._file.fileno())
+            self._end += len(line)
         except OSError as error:
+            self._file.truncate(self._end)
             raise CheckpointError(
                 f"cannot write {self._file.name} ({error.strerror}): free some space and resume"
             ) from error

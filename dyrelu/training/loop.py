@@ -1,7 +1,7 @@
 """Train one model: epochs, checkpoints, the log and the final evaluation.
 
 The loop prints nothing. The test images are looked at once, after the last epoch; every choice before that is
-served by the validation images.
+served by the validation images. Only a recipe that selects `best_on_test` looks at them after every epoch.
 """
 
 from __future__ import annotations
@@ -14,18 +14,24 @@ from contextlib import contextmanager, suppress
 import numpy as np
 from paddle import nn
 
-from dyrelu.errors import CheckpointError
+from dyrelu.data.dataset import Examples
+from dyrelu.errors import CheckpointError, RecipeError
 from dyrelu.training.checkpoint import write_snapshot
+from dyrelu.training.distributed import Alone, Communicator
 from dyrelu.training.ema import MovingAverage
 from dyrelu.training.epoch import Clock, Trainer, run_epoch, steps_per_epoch
-from dyrelu.training.evaluation import logits_of, score
+from dyrelu.training.evaluation import Score, logits_of, score
 from dyrelu.training.final import finish
 from dyrelu.training.initialisation import initialise
 from dyrelu.training.job import OnProgress, Progress, TrainingJob, TrainingResult
 from dyrelu.training.log import SCHEMA_VERSION, Epoch, ImageCounts, LogWriter, RunStart, RunStop, Seed, Status
 from dyrelu.training.losses import mean_cross_entropy
+from dyrelu.training.notes import run_notes
 from dyrelu.training.optimiser import build_optimiser
-from dyrelu.training.resume import libraries, restore, snapshot
+from dyrelu.training.recipes import Selection
+from dyrelu.training.resume import libraries, restore, share_state, snapshot
+from dyrelu.training.selection import BestEpoch
+from dyrelu.training.state import state_of
 from dyrelu.training.streams import Stream
 
 __all__ = ["train"]
@@ -38,8 +44,12 @@ def train(
     resume: bool = False,
     on_progress: OnProgress | None = None,
     clock: Clock = time.perf_counter,
+    communicator: Communicator | None = None,
 ) -> TrainingResult:
     """Initialise and train `model` as `job` says; afterwards it holds the weights kept, in evaluation mode.
+
+    In a distributed job every process calls this; all but process 0 only train, touch no file, and end with
+    the last step's weights and process 0's result.
 
     Args:
         model: its parameters are overwritten. Takes (N, C, H, W) float32, gives (N, classes).
@@ -48,39 +58,81 @@ def train(
             weights come out bit for bit as without the interruption.
         on_progress: called every few steps.
         clock: seconds, monotonic.
+        communicator: the job's processes; without one this process is alone.
 
     Raises:
         RecipeError: the recipe does not fit the data or the model.
         CheckpointError: the folder holds a run already, or one that cannot be resumed; or it cannot be
             written.
         DivergenceError: the loss is no finite number.
+        DistributedError: another process of the job is gone; the last checkpoint stands.
         KeyboardInterrupt: passed on, after the log has been told; the last checkpoint stands.
     """
-    trainer = _make_trainer(model, job, on_progress or _ignore, clock)
+    recipe = job.recipe
+    steps = recipe.epochs * steps_per_epoch(recipe, len(job.dataset.train))
+    trainer = Trainer(
+        model=model,
+        job=job,
+        optimiser=build_optimiser(model, recipe),
+        average=MovingAverage(model, recipe, steps),
+        best=BestEpoch(),
+        communicator=communicator or Alone(),
+        clock=clock,
+        on_progress=on_progress or _ignore,
+    )
+    _check_fit(trainer)
+    with _quiet_batch_norm():
+        return _lead(trainer, resume) if trainer.communicator.ranks.leads else _follow(trainer)
+
+
+def _lead(trainer: Trainer, resume: bool) -> TrainingResult:
+    """Train, write and evaluate: all there is to do for a process that is alone."""
+    job, clock, communicator = trainer.job, trainer.clock, trainer.communicator
     _prepare_folder(job, resume)
     done, elapsed = restore(trainer) if resume and job.checkpoint.exists() else (0, 0.0)
     start = clock() - elapsed
-    with _quiet_batch_norm(), LogWriter(job.log) as log, _logged_stop(log, trainer, start):
+    with LogWriter(job.log) as log, _logged_stop(log, trainer, start):
         if done == 0:
-            initialise(model, job.seed)
+            initialise(trainer.model, job.seed)
             _write_head(log, trainer)
+        share_state(trainer, done)
         for epoch in range(done + 1, job.recipe.epochs + 1):
+            communicator.wait_for_leader()
             log.write(_epoch_event(trainer, epoch))
             # After the log: a kill between the two costs a repeated epoch, never a missing line.
             write_snapshot(job.checkpoint, snapshot(trainer, epoch, clock() - start))
-        return finish(log, trainer, start)
+        result = finish(log, trainer, start)
+        communicator.wait_for_leader()
+        communicator.from_leader([result.accuracy, result.seconds])
+        return result
 
 
-def _make_trainer(model: nn.Layer, job: TrainingJob, on_progress: OnProgress, clock: Clock) -> Trainer:
-    steps = job.recipe.epochs * steps_per_epoch(job.recipe, len(job.dataset.train))
-    return Trainer(
-        model=model,
-        job=job,
-        optimiser=build_optimiser(model, job.recipe),
-        average=MovingAverage(model, job.recipe, steps),
-        clock=clock,
-        on_progress=on_progress,
-    )
+def _follow(trainer: Trainer) -> TrainingResult:
+    """Train along with process 0, which may evaluate and write for long between two epochs."""
+    job, communicator = trainer.job, trainer.communicator
+    for epoch in range(share_state(trainer, 0) + 1, job.recipe.epochs + 1):
+        communicator.wait_for_leader()
+        run_epoch(trainer, epoch)
+    communicator.wait_for_leader()
+    accuracy, seconds = communicator.from_leader([0.0, 0.0])
+    trainer.model.eval()
+    reached = job.target.reached_by(accuracy) if job.target else None
+    return TrainingResult(job.weights, job.log, accuracy, reached, seconds)
+
+
+def _check_fit(trainer: Trainer) -> None:
+    recipe, ranks = trainer.job.recipe, trainer.communicator.ranks
+    if recipe.batch_size % ranks.size or recipe.batch_size // ranks.size < 2:
+        raise RecipeError(
+            f"batch_size {recipe.batch_size} cannot be shared by {ranks.size} processes: choose a "
+            f"multiple of {ranks.size} that leaves each at least 2 images (batch norm)"
+        )
+    wanted, found = recipe.validation_images, len(trainer.job.dataset.validation)
+    if wanted is not None and wanted != found:
+        raise RecipeError(
+            f"recipe {recipe.name!r} holds out {wanted} validation images and the data {found}: load the "
+            f"data with validation_images={wanted}"
+        )
 
 
 def _ignore(_progress: Progress) -> None:
@@ -147,6 +199,8 @@ def _write_head(log: LogWriter, trainer: Trainer) -> None:
             threads=job.threads,
             libraries=libraries(),
             target=job.target,
+            ranks=trainer.communicator.ranks.size,
+            notes=run_notes(job.recipe, job.dataset, trainer.communicator.ranks.size),
         )
     )
     streams = {stream.name.lower(): int(stream) for stream in Stream}
@@ -157,14 +211,26 @@ def _epoch_event(trainer: Trainer, epoch: int) -> Epoch:
     start = trainer.clock()
     outcome = run_epoch(trainer, epoch)
     dataset = trainer.job.dataset
-    logits = logits_of(trainer.model, dataset.validation.images, dataset.normalisation)
+    validation = _evaluate(trainer, dataset.validation) if len(dataset.validation) else None
+    test = None
+    if trainer.job.recipe.select is Selection.BEST_ON_TEST:
+        test = _evaluate(trainer, dataset.test)
+        trainer.best.offer(epoch, test[1].correct, state_of(trainer.model))
     return Epoch(
         epoch=epoch,
         loss=outcome.loss,
         train_accuracy=outcome.accuracy,
-        validation_loss=mean_cross_entropy(logits, dataset.validation.labels),
-        validation_accuracy=score(logits, dataset.validation.labels).accuracy,
+        validation_loss=validation and validation[0],
+        validation_accuracy=validation and validation[1].accuracy,
+        test_loss=test and test[0],
+        test_accuracy=test and test[1].accuracy,
         learning_rate=outcome.learning_rate,
         images_per_second=outcome.images / outcome.seconds if outcome.seconds > 0 else 0.0,
         seconds=trainer.clock() - start,
     )
+
+
+def _evaluate(trainer: Trainer, examples: Examples) -> tuple[float, Score]:
+    """Mean loss in nats, and the score, of the weights as they are."""
+    logits = logits_of(trainer.model, examples.images, trainer.job.normalisation)
+    return mean_cross_entropy(logits, examples.labels), score(logits, examples.labels)

@@ -12,19 +12,28 @@ from dyrelu.training.initialisation import hyper_layers
 from dyrelu.training.recipes import Recipe
 from dyrelu.training.state import NamedArrays
 
-__all__ = ["ParameterGroups", "build_optimiser", "parameter_groups", "restore_velocities", "velocities"]
+__all__ = [
+    "ParameterGroups",
+    "build_optimiser",
+    "parameter_groups",
+    "restore_velocities",
+    "velocities",
+    "velocity_tensors",
+]
 
 ParameterGroups = Mapping[tuple[bool, bool], list[str]]
 """(belongs to a hyper function, is decayed) -> structured names."""
 
 
-def parameter_groups(model: nn.Layer) -> ParameterGroups:
-    """Sort the trainable parameters; those of fewer than two dimensions (norms, biases) are not decayed."""
+def parameter_groups(model: nn.Layer, *, decay_everything: bool = False) -> ParameterGroups:
+    """Sort the trainable parameters; those of fewer than two dimensions (norms, biases) are not decayed,
+    unless everything is.
+    """
     prefixes = tuple(f"{name}." for name in hyper_layers(model))
     groups: dict[tuple[bool, bool], list[str]] = {}
     for name, parameter in model.named_parameters():
         if not parameter.stop_gradient:
-            key = (name.startswith(prefixes), len(parameter.shape) > 1)
+            key = (name.startswith(prefixes), decay_everything or len(parameter.shape) > 1)
             groups.setdefault(key, []).append(name)
     return groups
 
@@ -40,7 +49,9 @@ def build_optimiser(model: nn.Layer, recipe: Recipe) -> paddle.optimizer.Momentu
             "learning_rate": recipe.hyper_lr_scale if is_hyper else 1.0,
             "weight_decay": recipe.weight_decay if is_decayed else 0.0,
         }
-        for (is_hyper, is_decayed), names in parameter_groups(model).items()
+        for (is_hyper, is_decayed), names in parameter_groups(
+            model, decay_everything=recipe.decay_everything
+        ).items()
     ]
     return paddle.optimizer.Momentum(
         learning_rate=0.0, momentum=recipe.momentum, parameters=groups, use_nesterov=recipe.nesterov
@@ -49,7 +60,7 @@ def build_optimiser(model: nn.Layer, recipe: Recipe) -> paddle.optimizer.Momentu
 
 def velocities(model: nn.Layer, optimiser: paddle.optimizer.Momentum) -> NamedArrays:
     """The velocity of each parameter that has been stepped, by structured name."""
-    return {name: tensor.numpy() for name, tensor in _velocity_tensors(model, optimiser).items()}
+    return {name: tensor.numpy() for name, tensor in velocity_tensors(model, optimiser).items()}
 
 
 def restore_velocities(model: nn.Layer, optimiser: paddle.optimizer.Momentum, saved: NamedArrays) -> None:
@@ -60,11 +71,12 @@ def restore_velocities(model: nn.Layer, optimiser: paddle.optimizer.Momentum, sa
     paddle.add_n([(parameters[name] * 0.0).sum() for name in saved]).backward()
     optimiser.step()
     optimiser.clear_grad()
-    for name, tensor in _velocity_tensors(model, optimiser).items():
+    for name, tensor in velocity_tensors(model, optimiser).items():
         tensor.set_value(saved[name])
 
 
-def _velocity_tensors(model: nn.Layer, optimiser: paddle.optimizer.Momentum) -> dict[str, paddle.Tensor]:
+def velocity_tensors(model: nn.Layer, optimiser: paddle.optimizer.Momentum) -> dict[str, paddle.Tensor]:
+    """The optimiser's own tensors, by the structured name of their parameter."""
     # An accumulator is named after the parameter's automatic name and a counter, neither of which is stable
     # between processes; the structured name is.
     state = optimiser.state_dict()

@@ -10,12 +10,11 @@ import paddle
 from dyrelu.errors import CheckpointError
 from dyrelu.training.checkpoint import CheckpointInfo, Snapshot, read_snapshot
 from dyrelu.training.epoch import Trainer
-from dyrelu.training.job import TrainingJob
 from dyrelu.training.log import cut_back
-from dyrelu.training.optimiser import restore_velocities, velocities
+from dyrelu.training.optimiser import restore_velocities, velocities, velocity_tensors
 from dyrelu.training.state import apply_state, check_state, state_of
 
-__all__ = ["libraries", "restore", "snapshot"]
+__all__ = ["libraries", "restore", "share_state", "snapshot"]
 
 
 def libraries() -> dict[str, str]:
@@ -30,7 +29,8 @@ def _own_version() -> str:
         return "uninstalled"
 
 
-def _info(job: TrainingJob, epoch: int, elapsed_seconds: float) -> CheckpointInfo:
+def _info(trainer: Trainer, epoch: int, elapsed_seconds: float) -> CheckpointInfo:
+    job = trainer.job
     return CheckpointInfo(
         variant=job.variant,
         seed=job.seed,
@@ -42,6 +42,9 @@ def _info(job: TrainingJob, epoch: int, elapsed_seconds: float) -> CheckpointInf
         libraries=libraries(),
         epoch=epoch,
         elapsed_seconds=elapsed_seconds,
+        ranks=trainer.communicator.ranks.size,
+        best_epoch=trainer.best.epoch,
+        best_correct=trainer.best.correct,
     )
 
 
@@ -51,8 +54,28 @@ def snapshot(trainer: Trainer, epoch: int, elapsed_seconds: float) -> Snapshot:
         weights=state_of(trainer.model),
         velocities=velocities(trainer.model, trainer.optimiser),
         average=trainer.average.arrays(),
-        info=_info(trainer.job, epoch, elapsed_seconds),
+        info=_info(trainer, epoch, elapsed_seconds),
+        best=trainer.best.weights,
     )
+
+
+def _check_same_run(trainer: Trainer, saved: CheckpointInfo) -> None:
+    """Everything but how far it was has to be the same.
+
+    The number of processes too: batch norm works on a process's slice of a batch, so another number is
+    another training.
+    """
+    expected = _info(trainer, saved.epoch, saved.elapsed_seconds)
+    different = [
+        name.replace("ranks", "number of processes")
+        for name in saved.__struct_fields__
+        if getattr(saved, name) != getattr(expected, name) and name not in ("best_epoch", "best_correct")
+    ]
+    if different:
+        raise CheckpointError(
+            f"{trainer.job.checkpoint} was made with another {', '.join(different)}: "
+            "resume with the same, or train into another folder"
+        )
 
 
 def restore(trainer: Trainer) -> tuple[int, float]:
@@ -65,20 +88,35 @@ def restore(trainer: Trainer) -> tuple[int, float]:
     job = trainer.job
     stored = read_snapshot(job.checkpoint)
     saved = stored.info
-    expected = _info(job, saved.epoch, saved.elapsed_seconds)
-    different = [
-        field for field in saved.__struct_fields__ if getattr(saved, field) != getattr(expected, field)
-    ]
-    if different:
-        raise CheckpointError(
-            f"{job.checkpoint} was made with another {', '.join(different)}: "
-            "resume with the same, or train into another folder"
-        )
+    _check_same_run(trainer, saved)
     source = f"{job.checkpoint} (saved from variant {saved.variant})"
     check_state(trainer.model, stored.weights, source)
     # Before the weights: making room for the velocities may turn a -0.0 among them into 0.0.
     restore_velocities(trainer.model, trainer.optimiser, stored.velocities)
     apply_state(trainer.model, stored.weights, source)
     trainer.average.restore(stored.average)
+    trainer.best.restore(saved.best_epoch, saved.best_correct, stored.best)
     cut_back(job.log, saved.epoch)
     return saved.epoch, saved.elapsed_seconds
+
+
+def share_state(trainer: Trainer, done: int) -> int:
+    """Give every process of the job process 0's state after `done` epochs, and that number.
+
+    The moving average and the best epoch stay with process 0, which alone reads them.
+
+    Raises:
+        DistributedError: another process is gone.
+    """
+    model, communicator = trainer.model, trainer.communicator
+    if communicator.ranks.size == 1:
+        return done
+    communicator.wait_for_leader()
+    done = int(communicator.from_leader([done])[0])
+    if done and not communicator.ranks.leads:
+        trainable = {name: p for name, p in model.named_parameters() if not p.stop_gradient}
+        room = {name: np.zeros(p.shape, dtype=np.float32) for name, p in trainable.items()}
+        restore_velocities(model, trainer.optimiser, room)
+    velocity = velocity_tensors(model, trainer.optimiser) if done else {}
+    communicator.send_tensors([*model.state_dict().values(), *velocity.values()])
+    return done

@@ -5,8 +5,10 @@ Paddle 2.6 traces no zero-argument super(), so the base class is named.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import sys
 import time
 
 import paddle
@@ -89,6 +91,35 @@ class Raising(Healthy):
         if x.shape[0] == 2:
             raise ValueError("this layer takes no pairs")
         return Healthy.forward(self, x)
+
+
+class Exiting(Healthy):
+    """Ends Python at batch 2."""
+
+    def forward(self, x):  # type: ignore[no-untyped-def]
+        if x.shape[0] == 2:
+            sys.exit(3)
+        return Healthy.forward(self, x)
+
+
+class Scribbling(Healthy):
+    """Writes on every descriptor it can find at batch 2, the worker's own channel among them."""
+
+    def forward(self, x):  # type: ignore[no-untyped-def]
+        if x.shape[0] == 2:
+            for descriptor in range(3, 64):
+                with contextlib.suppress(OSError):
+                    os.write(descriptor, b"no event\n")
+            time.sleep(1)
+        return Healthy.forward(self, x)
+
+
+class Pair(Healthy):
+    """Returns two tensors."""
+
+    def forward(self, x):  # type: ignore[no-untyped-def]
+        y = Healthy.forward(self, x)
+        return y, y
 
 
 class Moody(Healthy):

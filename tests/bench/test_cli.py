@@ -130,6 +130,13 @@ def test_a_run_its_resumption_and_its_report(tmp_path: Path) -> None:
     assert again.returncode == 0, again.stderr
     assert load_suite(tmp_path / "run") == before
 
+    journal = tmp_path / "run" / "journal.jsonl"
+    fingerprint = before.sessions[0].environment
+    begun = journal.read_bytes()
+    journal.write_bytes(begun.replace(fingerprint.encode(), b"0" * 12))
+    refused(bench("run", *HEALTHY, *sizes, "--resume", cwd=tmp_path), 4, "begun in environment 000000000000")
+    journal.write_bytes(begun)
+
     files = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
     hidden = "import sys; sys.modules['paddle'] = None"
     exports = ("--export-markdown", "a/r.md", "--export-csv", "r.csv", "--export-json", "s.json")
@@ -165,6 +172,38 @@ def test_an_interrupt_at_any_time_is_one_sentence_and_130(
     assert "Traceback" not in errors
     assert "interrupted" in errors
     assert _workers_of(tmp_path) == []
+
+
+def test_a_reader_that_goes_away_changes_nothing(tmp_path: Path) -> None:
+    command = (
+        f"{sys.executable} -m bench run {' '.join(HEALTHY)} --batch 1 --blocks 1 --out run 2>&1 | head -1"
+    )
+    subprocess.run(
+        ["bash", "-c", command], cwd=tmp_path, env=os.environ | QUIET, check=True, capture_output=True
+    )
+    assert (tmp_path / "run" / "report.md").exists()
+    listed = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m bench list | head -1; exit ${{PIPESTATUS[0]}}"],
+        cwd=tmp_path,
+        env=os.environ | QUIET,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (listed.returncode, listed.stderr) == (0, "")
+
+
+def test_standard_output_that_is_full(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m bench list > /dev/full"
+    process = subprocess.run(
+        ["bash", "-c", command],
+        cwd=tmp_path,
+        env=os.environ | QUIET,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    refused(process, 2, "standard output can't be written")
 
 
 def _workers_of(folder: Path) -> list[str]:

@@ -33,6 +33,16 @@ class Of(nn.Layer):
         return self.function(x)
 
 
+def _addmm(**factors: float) -> Callable[[Any], Any]:
+    added, right = paddle.ones([24, 5]), paddle.ones([6, 5])
+    return lambda x: paddle.addmm(added, x.reshape([24, 6]), right, **factors)
+
+
+def _embedding() -> Callable[[Any], Any]:
+    table = nn.Embedding(10, 3)
+    return lambda x: table(x.astype("int64"))
+
+
 # One image of 4 x 6 x 6: 144 elements. MACs and FLOPs derived by hand.
 @pytest.mark.parametrize(
     ("make", "macs", "flops"),
@@ -60,12 +70,49 @@ class Of(nn.Layer):
         (lambda: Of(lambda x: x + 1), 0, 144),
         (lambda: Of(lambda x: x.reshape([1, 144]).transpose([1, 0]).flatten()), 0, 0),
         (lambda: Of(lambda x: paddle.matmul(x, x, transpose_y=True)), 4 * 6 * 6 * 6, 2 * 4 * 6 * 6 * 6),
+        (
+            lambda: nn.Conv2DTranspose(4, 4, 2, stride=2, groups=4, bias_attr=False),
+            144 * 1 * 4,
+            2 * 144 * 1 * 4,
+        ),
+        (lambda: Of(lambda x: paddle.mv(x.reshape([24, 6]), paddle.ones([6]))), 24 * 6, 2 * 24 * 6),
+        (lambda: Of(lambda x: paddle.dot(x.reshape([24, 6]), x.reshape([24, 6]))), 24 * 6, 2 * 24 * 6),
+        # (24 x 6) @ (6 x 5), plus a tensor; then that tensor doubled as well.
+        (lambda: Of(_addmm()), 120 * 6, 2 * 120 * 6 + 120),
+        (lambda: Of(_addmm(beta=2.0)), 120 * 6, 2 * 120 * 6 + 2 * 120),
+        (lambda: Of(paddle.tanh), 0, 5 * 144),
+        (lambda: Of(nn.functional.gelu), 0, 5 * 144),
+        (lambda: Of(paddle.exp), 0, 144),
+        (lambda: Of(paddle.log), 0, 144),
+        (lambda: Of(paddle.sqrt), 0, 144),
+        (lambda: Of(paddle.rsqrt), 0, 2 * 144),
+        (lambda: Of(paddle.floor), 0, 144),
+        (lambda: Of(lambda x: paddle.pow(x, 3.0)), 0, 144),
+        (lambda: Of(lambda x: x**x), 0, 144),
+        (lambda: nn.LayerNorm(6), 0, 7 * 144),
+        (lambda: nn.LayerNorm(6, weight_attr=False, bias_attr=False), 0, 5 * 144),
+        (lambda: nn.GroupNorm(2, 4), 0, 7 * 144),
+        (lambda: nn.InstanceNorm2D(4), 0, 7 * 144),
+        (lambda: nn.PixelShuffle(2), 0, 0),
+        (lambda: nn.ChannelShuffle(2), 0, 0),
+        (lambda: nn.Upsample(scale_factor=2, mode="nearest"), 0, 0),
+        (lambda: Of(lambda x: paddle.triu(paddle.tril(paddle.flip(paddle.roll(x, 1, 1), [1])))), 0, 0),
+        (lambda: Of(lambda x: nn.functional.unfold(paddle.full_like(x, 2.0), 3)), 0, 0),
+        (lambda: Of(lambda x: x + paddle.arange(6, dtype="float32") + paddle.eye(6)), 0, 2 * 144),
+        (lambda: Of(paddle.numel), 0, 0),
+        (lambda: Of(_embedding()), 0, 0),
     ],
 )
 def test_one_layer_of_each_kind(make: Callable[[], nn.Layer], macs: int, flops: int) -> None:
     total = count(trace(make(), (4, 6, 6)))
     assert total.unknown == ()
     assert (total.macs, total.flops) == (macs, flops)
+
+
+def test_a_transposed_convolution_in_three_dimensions() -> None:
+    total = count(trace(nn.Conv3DTranspose(2, 3, 2, stride=2, bias_attr=False), (2, 3, 3, 3)))
+    # Each of the 54 inputs is spread over 2 x 2 x 2 places of 3 channels.
+    assert (total.macs, total.flops, total.unknown) == (54 * 3 * 8, 2 * 54 * 3 * 8, ())
 
 
 def test_an_unknown_operator_is_named_and_makes_the_count_a_bound() -> None:

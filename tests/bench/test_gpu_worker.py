@@ -40,7 +40,7 @@ def windows(events: list[Event]) -> list[Measured]:
 def test_on_the_cpu_nothing_speaks_of_a_gpu(tmp_path: Path) -> None:
     if gpu_ordinal(paddle_device()) is not None:
         pytest.skip("Paddle runs on a GPU here")
-    assert len(open_device().meters) == 1
+    assert len(open_device(threads=2).meters) == 1
     memory = GpuMemory(paddle_device().cuda, 0, None)
     memory.start()
     assert memory.facts() == ()
@@ -58,7 +58,7 @@ def test_on_a_gpu_facts_windows_and_notes_have_its_figures(
 ) -> None:
     own, other = (os.getpid(), GIB), (1, 2 * GIB)
     gpu = FakeGpu(processes=((own,), (own,), (own,), (own, other), (own,)))
-    monkeypatch.setattr(worker, "open_device", lambda: fake_device(gpu))
+    monkeypatch.setattr(worker, "open_device", lambda _: fake_device(gpu))
     (facts,) = (event.facts for event in run(FACTS, tmp_path) if isinstance(event, CaseFacts))
     assert {fact.metric for fact in facts} >= {
         "peak_resident",
@@ -80,7 +80,7 @@ def fake_device(gpu: FakeGpu) -> Device:
     cuda = Paddle3xCuda()
     cuda.run(weights=40, temporary=200)
     library = FakeNvml(gpu)
-    return gpu_device(cuda, 0, Nvml(lambda: library), lambda _: gpu.uuid.removeprefix("GPU-"))
+    return gpu_device(cuda, 0, Nvml(lambda: library), 2, lambda _: gpu.uuid.removeprefix("GPU-"))
 
 
 def test_without_nvml_a_gpu_still_has_the_allocators_figures(
@@ -91,7 +91,7 @@ def test_without_nvml_a_gpu_still_has_the_allocators_figures(
 
     cuda = Paddle3xCuda()
     cuda.run(weights=40, temporary=200)
-    monkeypatch.setattr(worker, "open_device", lambda: gpu_device(cuda, 0, Nvml(absent)))
+    monkeypatch.setattr(worker, "open_device", lambda threads: gpu_device(cuda, 0, Nvml(absent), threads))
     events = run(FACTS, tmp_path)
     (facts,) = (event.facts for event in events if isinstance(event, CaseFacts))
     assert "gpu_allocated_peak" in {fact.metric for fact in facts}

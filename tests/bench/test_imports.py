@@ -19,11 +19,11 @@ LAYERS = (
     ("case", "environment"),
     ("record", "training_run"),
     ("statistics", "storage"),
-    ("quality", "stopping", "disturbance"),
+    ("quality", "stopping", "foreign_work", "disturbance"),
     ("presets", "report"),
     ("subjects", "engines", "metrics", "measure", "messages", "run_folder"),
     ("device",),
-    ("schedule", "journal", "assemble", "launch", "worker"),
+    ("schedule", "journal", "assemble", "launch", "worker", "failures"),
     ("plan",),
     ("facts_stage", "block_stage"),
     ("runner",),
@@ -41,8 +41,12 @@ def modules() -> list[tuple[str, Path]]:
 
 
 def imported(path: Path) -> set[str]:
+    return imported_by(ast.parse(path.read_text()))
+
+
+def imported_by(tree: ast.Module) -> set[str]:
     names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -62,6 +66,17 @@ def test_a_module_imports_only_what_stands_before_it(module: str, path: Path) ->
 def test_paddle_stays_where_it_belongs(module: str, path: Path) -> None:
     names = {name.split(".")[0] for name in imported(path)}
     assert "paddle" not in names or module in MAY_IMPORT_PADDLE
+
+
+@pytest.mark.parametrize(("module", "path"), modules(), ids=lambda value: getattr(value, "name", value))
+def test_one_place_knows_the_subject(module: str, path: Path) -> None:
+    """Types may be named for the type checker, which imports nothing."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+            node.body = []
+    used = {name for name in imported_by(tree) if name.split(".")[0] == "dyrelu"}
+    assert module == "subjects" or not used, f"{path.name} imports {used}"
 
 
 def test_dyrelu_knows_nothing_of_bench() -> None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 
 import msgspec
@@ -13,7 +17,7 @@ from hypothesis import strategies as st
 from bench.clock import WallClock
 from bench.disturbance import LinuxProbe, discard_reason
 from bench.measure import Instruments, calibrate, measure_group
-from bench.record import Disturbance, Protocol, StopReason
+from bench.record import Disturbance, Protocol, StopReason, Window
 from bench.stopping import FirstOf, FixedCount, RelativeInterval, TimeLimit
 from tests.bench.fakes import BUSY, QUIET, FakeClock, FakeProbe, Recorder
 
@@ -115,12 +119,22 @@ def test_time_limit_ends_a_slow_case() -> None:
     assert len(recorder.measured("a")) == 1
 
 
+def test_others_turns_do_not_count_against_a_case() -> None:
+    protocol = msgspec.structs.replace(PROTOCOL, case_seconds=5.0, min_iterations=1, burst_ms=1.0)
+    recorder = sample({"a": 0.9, "b": 0.9, "c": 0.9, "d": 0.9}, protocol=protocol)
+    assert all(stop.reason is StopReason.COUNT for stop in recorder.stops.values())
+    assert all(len(recorder.measured(name)) == PROTOCOL.rounds for name in "abcd")
+
+
 @pytest.mark.parametrize(
     ("disturbance", "reason"),
     [
         (Disturbance(0.2, 0.0, 0, 0.0), "steal 20%"),
         (Disturbance(0.0, 0.5, 0, 0.0), "CPU pressure 50%"),
         (Disturbance(0.0, 0.0, 9999, 0.0), ""),
+        (Disturbance(0.0, 0.0, 0, 0.0, foreign=0.3), "other processes on our cores 30%"),
+        # An engine whose own threads wait for each other is not disturbed by anybody.
+        (Disturbance(0.0, 0.9, 9999, 0.0, foreign=0.01), ""),
         (Disturbance(-1.0, -1.0, 9999, 0.0), "9999 involuntary context switches a second"),
         (Disturbance(-1.0, -1.0, 3, 0.0), ""),
     ],
@@ -130,11 +144,37 @@ def test_discard_reasons(disturbance: Disturbance, reason: str) -> None:
 
 
 def test_the_real_probe_reads_this_machine() -> None:
-    probe = LinuxProbe()
+    probe = LinuxProbe(threads=2)
     probe.start()
     disturbance = probe.stop()
     assert disturbance.involuntary_switches >= 0
     assert disturbance.steal >= 0 or disturbance.steal == -1
+
+
+def busy_for(seconds: float) -> None:
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        pass
+
+
+def test_the_real_probe_tells_others_work_from_our_own() -> None:
+    """With all cores asked for, two busy processes take some of them; alone, nobody does, whatever we do.
+
+    Other programs may run beside the tests, so only the difference is judged.
+    """
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
+    try:
+        time.sleep(0.3)
+        probe = LinuxProbe(threads=os.cpu_count() or 1)
+        busy_for(0.3)
+        probe.start()
+        busy_for(0.5)
+        beside = probe.stop().foreign
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+    assert beside < 0 or beside > 1.0 / (os.cpu_count() or 1) - 0.2
 
 
 def test_calibration_gives_positive_times() -> None:
@@ -144,28 +184,34 @@ def test_calibration_gives_positive_times() -> None:
     assert all(window.block == 4 for window in windows.values())
 
 
+def burst(*values: float, discarded: str = "") -> Window:
+    return Window(0, values, discarded=discarded)
+
+
 def test_stopping_rules_say_why() -> None:
-    clock = FakeClock()
     count = FixedCount(2)
-    count.add(1.0)
+    count.add(burst(1.0))
+    count.add(burst(1.0, discarded="steal 20%"))
     assert count.reason is None
-    count.add(1.0)
+    count.add(burst(1.0))
     assert count.reason is StopReason.COUNT
 
-    limit = TimeLimit(1.0, clock)
+    limit = TimeLimit(0.010)
+    limit.add(burst(4.0, 4.0, discarded="steal 20%"))
     assert limit.reason is None
-    clock.advance(1.0)
+    limit.add(burst(2.5))
     assert limit.reason is StopReason.TIME
 
     narrow = RelativeInterval(0.1, 0.95)
     for value in (1.0, 1.01, 1.02, 1.0, 1.01):
-        narrow.add(value)
+        narrow.add(burst(value))
+    narrow.add(burst(9.0, discarded="steal 20%"))
     assert narrow.reason is None  # five values give no interval, however close they are
-    narrow.add(1.0)
+    narrow.add(burst(1.0))
     assert narrow.reason is StopReason.INTERVAL
 
     wide = RelativeInterval(0.1, 0.95)
     for value in (1.0, 2.0, 3.0, 1.0, 2.0, 3.0):
-        wide.add(value)
+        wide.add(burst(value))
     assert wide.reason is None
     assert FirstOf(wide, count).reason is StopReason.COUNT

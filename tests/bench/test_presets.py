@@ -42,7 +42,7 @@ def test_the_quick_preset_is_what_the_issue_asks_for() -> None:
         ("recipe", "recpie", "unknown key 'recpie' in [train]"),
         ("depth = 8", "depth = 0", "depth"),
         ("batches = [1,", "batches = [0,", "measure.batches"),
-        ("blocks = 9", "blocks = nine", "not valid TOML"),
+        ("blocks = 15", "blocks = nine", "not valid TOML"),
         ("batches = [1, 8", "batches = [8, 8", "names 8 twice"),
         ('family = "resnet_cifar"', 'family = "vgg"', "family"),
     ],

@@ -37,6 +37,17 @@ def test_the_quick_preset_misses_its_target_less_than_once_in_a_hundred() -> Non
         assert stats.t.cdf((quick.train.target - accuracies.mean()) / spread, len(accuracies) - 1) < 0.01
 
 
+def test_the_published_differences_follow_from_the_logs() -> None:
+    runs = read_training_runs(TARGET_RUNS / "training")
+    accuracy = {(run.variant, run.seed): run.test_accuracy or 0.0 for run in runs}
+    page = (TARGET_RUNS / "README.md").read_text()
+    for variant in ("dyrelu_a", "dyrelu_b", "dyrelu_c"):
+        points = np.array([100 * (accuracy[variant, seed] - accuracy["relu", seed]) for seed in range(20)])
+        half = stats.t.ppf(0.975, 19) * points.std(ddof=1) / np.sqrt(20)
+        mean = points.mean()
+        assert f"| {variant} | {mean:+.2f} ({mean - half:+.2f} to {mean + half:+.2f}) |" in page
+
+
 def test_those_runs_are_of_the_preset_as_it_is() -> None:
     quick = load_preset("quick")
     used = load_preset(str(TARGET_RUNS / "preset.toml"))

@@ -10,8 +10,8 @@ import pytest
 from bench.assemble import Heading, assemble
 from bench.case import Case, Condition, DType
 from bench.environment import collect
-from bench.errors import InputError
-from bench.journal import GroupEntry, Journal, NoteEntry
+from bench.errors import InputError, WorkerError
+from bench.journal import GroupEntry, Journal
 from bench.messages import (
     Begin,
     BlockTask,
@@ -304,7 +304,7 @@ def test_a_line_cut_by_a_crash_is_dropped(tmp_path: Path) -> None:
     assert len(entries) == content.count(b"\n") - 1
 
 
-def test_the_time_limit_is_said(tmp_path: Path) -> None:
+def test_the_time_limit_ends_the_run_between_blocks(tmp_path: Path) -> None:
     clock = FakeClock()
 
     def script(request: Request) -> Iterator[Event]:
@@ -312,13 +312,38 @@ def test_the_time_limit_is_said(tmp_path: Path) -> None:
         yield from healthy(request)
 
     context = Context(plan(max_time_s=250.0), Journal(tmp_path / "journal"), script)
-    run_session(context, clock, Quiet())
-    notes = [entry.text for entry in context.journal.entries if isinstance(entry, NoteEntry)]
-    assert len(notes) == 1
-    assert "after 3 of 6 blocks" in notes[0]
+    assert run_session(context, clock, Quiet()) == 3
     result = case_result(record(suite_of(context), "relu", "eager", 1), PROTOCOL)
     assert result.latency_ms.n == 3
     assert result.inconclusive == "3 of the 6 blocks that an interval needs"
+
+
+def test_a_worker_lost_between_cases_is_nobodys_fault(tmp_path: Path) -> None:
+    losses = [0]
+
+    def script(request: Request) -> Iterator[Event]:
+        for event in healthy(request):
+            yield event
+            if isinstance(event, GroupDone | CaseFacts) and losses[0] < 5:
+                losses[0] += 1
+                yield Lost(FailureKind.DIED, "the worker was ended by SIGKILL")
+                return
+
+    suite = run(tmp_path / "journal", script)
+    assert losses == [5]
+    assert suite.records == run(tmp_path / "other").records
+
+
+@pytest.mark.parametrize("kind", [FactsTask, BlockTask])
+def test_workers_that_never_start_end_the_run_with_a_sentence(tmp_path: Path, kind: type) -> None:
+    def script(request: Request) -> Iterator[Event]:
+        if isinstance(request.task, kind):
+            yield Lost(FailureKind.DIED, "the worker ended with status 1: no Paddle")
+        else:
+            yield from healthy(request)
+
+    with pytest.raises(WorkerError, match=r"could not start.*no Paddle"):
+        run(tmp_path / "journal", script)
 
 
 def test_a_full_disk_ends_the_run_and_blames_no_case(tmp_path: Path) -> None:

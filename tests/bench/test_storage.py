@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -14,13 +15,14 @@ from bench.presets import load_preset
 from bench.record import SCHEMA_VERSION, Suite
 from bench.run_folder import RunFolder, RunRequest
 from bench.storage import load_suite, save_suite, write_atomically
+from tests.bench.suites import Plan, build_suite, environment
 
 pytestmark = pytest.mark.nopaddle
 
 
 def empty_suite() -> Suite:
-    environment = collect()
-    return Suite(SCHEMA_VERSION, {environment.fingerprint: environment}, (), ())
+    machine = collect()
+    return Suite(SCHEMA_VERSION, {machine.fingerprint: machine}, (), ())
 
 
 def test_a_suite_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -50,6 +52,52 @@ def test_a_suite_with_unknown_keys_is_refused(tmp_path: Path) -> None:
     path.write_bytes(msgspec.json.encode(content))
     with pytest.raises(InputError, match="not a valid suite"):
         load_suite(path)
+
+
+VALUES = ("records", 0, "series", 0, "windows", 3, "values")
+CALIBRATION = ("sessions", 0, "calibration", 0, "windows", 0, "values")
+CONFIDENCE = ("sessions", 0, "protocol", "confidence")
+MEMORY = ("environments", environment().fingerprint, "memory_bytes")
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        *(
+            (place, value)
+            for place in (VALUES, CALIBRATION)
+            for value in ([], [0.0], [-1.0], [1e300], [1e-320])
+        ),
+        *((CONFIDENCE, value) for value in (0, 1, 2, -1)),
+        (("sessions", 0, "target"), 5),
+        (("sessions", 0, "protocol", "blocks"), 0),
+        (("records", 0, "case", "batch"), 0),
+        (("records", 0, "facts", 0, "value"), -1),
+        (MEMORY, 10**30),
+        (("schema_version",), 0),
+    ],
+)
+def test_a_malformed_suite_is_one_sentence(
+    tmp_path: Path, place: tuple[str | int, ...], value: object
+) -> None:
+    plan = Plan(variants=("relu",), slowness=(1.0,), engines=("eager",), batches=(1,))
+    content = msgspec.to_builtins(build_suite(plan))
+    inside = content
+    for step in place[:-1]:
+        inside = inside[step]
+    inside[place[-1]] = value
+    path = tmp_path / "suite.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"suite\.json: not a (valid )?suite") as error:
+        load_suite(path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, '{"schema_version": 1, "records": ' + "[" * 100_000])
+def test_a_suite_nested_without_end_is_one_sentence(tmp_path: Path, content: str) -> None:
+    (tmp_path / "suite.json").write_text(content)
+    with pytest.raises(InputError, match="not a suite file"):
+        load_suite(tmp_path)
 
 
 def test_a_missing_suite_names_the_remedy(tmp_path: Path) -> None:
@@ -106,16 +154,14 @@ def test_two_runs_in_one_folder(tmp_path: Path) -> None:
 
 
 def test_a_fingerprint_names_what_changes_times() -> None:
-    environment = collect()
+    machine = collect()
 
     def changed(**values: object) -> Environment:
-        return msgspec.structs.replace(environment, **values)
+        return msgspec.structs.replace(machine, **values)
 
-    assert environment.fingerprint == collect().fingerprint
-    assert changed(cpu="another").fingerprint != environment.fingerprint
-    assert changed(packages=(("paddlepaddle", "2.6.2"),)).fingerprint != environment.fingerprint
+    assert machine.fingerprint == collect().fingerprint
+    assert changed(cpu="another").fingerprint != machine.fingerprint
+    assert changed(packages=(("paddlepaddle", "2.6.2"),)).fingerprint != machine.fingerprint
     # A plot library changes no time, and a few reserved pages are no other machine.
-    assert (
-        changed(packages=(*environment.packages, ("matplotlib", "0"))).fingerprint == environment.fingerprint
-    )
-    assert changed(memory_bytes=environment.memory_bytes + 4096).fingerprint == environment.fingerprint
+    assert changed(packages=(*machine.packages, ("matplotlib", "0"))).fingerprint == machine.fingerprint
+    assert changed(memory_bytes=machine.memory_bytes + 4096).fingerprint == machine.fingerprint

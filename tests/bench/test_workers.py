@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from bench.quality import block_values, latency_series
@@ -37,7 +39,8 @@ def models(*names: str) -> list[str]:
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
     out = tmp_path_factory.mktemp("faulty") / "run"
     names = ("Healthy", "Killed", "Hanging", "Hungry", "LateKilled", "Raising", "Strange", "NotANumber")
-    sizes = ("--batch", "1", "--batch", "2", "--blocks", "3", "--engine", "eager", "--timeout", "15")
+    names += ("Exiting", "Scribbling")
+    sizes = ("--batch", "1", "--batch", "2", "--blocks", "3", "--engine", "eager", "--timeout", "8")
     return out, run_models(out, *models(*names), *sizes)
 
 
@@ -55,9 +58,11 @@ def record(suite: Suite, variant: str, batch: int) -> Record:
     ("variant", "kind", "said"),
     [
         ("Killed", FailureKind.DIED, "SIGKILL"),
-        ("Hanging", FailureKind.TIMEOUT, "no result within 15 s"),
+        ("Hanging", FailureKind.TIMEOUT, "no result within 8 s"),
         ("Hungry", FailureKind.OUT_OF_MEMORY, "40000000000000"),
         ("Raising", FailureKind.ERROR, "this layer takes no pairs"),
+        ("Exiting", FailureKind.ERROR, "sys.exit(3)"),
+        ("Scribbling", FailureKind.DIED, "wrote on its channel"),
     ],
 )
 def test_each_failure_has_its_row_and_reason(
@@ -70,7 +75,7 @@ def test_each_failure_has_its_row_and_reason(
 
 
 def test_the_rest_of_the_run_is_complete(suite: Suite) -> None:
-    for variant in ("Healthy", "Killed", "Hanging", "Hungry", "LateKilled", "Raising", "Strange"):
+    for variant in ("Healthy", "Killed", "Hanging", "Hungry", "LateKilled", "Raising", "Strange", "Exiting"):
         each = record(suite, variant, 1)
         assert each.skipped is None, variant
         assert sorted(block_values(each, suite.sessions[0].protocol)) == [0, 1, 2]
@@ -116,7 +121,7 @@ def test_the_report_shows_every_reason(
     report = (out / "report.md").read_text()
     for said in (
         "SIGKILL",
-        "no result within 15 s",
+        "no result within 8 s",
         "out of memory",
         "takes no pairs",
         "cumsum",
@@ -125,8 +130,8 @@ def test_the_report_shows_every_reason(
         assert said in report
     assert str(out) not in report
     assert "Traceback" not in process.stderr
-    # Killed, Hanging, Hungry, LateKilled and Raising at batch 2, NotANumber at both.
-    assert process.stdout.strip().splitlines()[-1].startswith("7 failed, 9 measured")
+    # Seven at batch 2, NotANumber at both.
+    assert process.stdout.strip().splitlines()[-1].startswith("9 failed, 11 measured")
 
 
 def test_an_engine_with_another_output_is_not_timed(tmp_path: Path) -> None:
@@ -147,6 +152,7 @@ def test_an_engine_with_another_output_is_not_timed(tmp_path: Path) -> None:
         (f"{MODULE}:no_such_factory", "has no callable"),
         (f"{MODULE}:not_a_layer", "returned int, not a paddle.nn.Layer"),
         (f"{MODULE}:raises", "no weights here"),
+        (f"{MODULE}:Pair", "returns a tuple, not one tensor"),
     ],
 )
 def test_a_model_that_cannot_be_built_is_a_row_with_the_reason(
@@ -157,3 +163,23 @@ def test_a_model_that_cannot_be_built_is_a_row_with_the_reason(
     assert process.returncode == 5
     assert "Traceback" not in process.stderr
     assert said in (tmp_path / "run/report.md").read_text()
+
+
+def test_no_worker_outlives_a_runner_that_is_killed(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "bench", "run", "--input", "3,8,8", "--out", str(tmp_path / "run")]
+    runner = subprocess.Popen(
+        [*command, *models("Hanging"), "--batch", "2", "--engine", "eager"],
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 60
+    while not (children := psutil.Process(runner.pid).children()) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    time.sleep(4)  # until it hangs in its first step, where it writes nothing
+    runner.kill()
+    runner.wait()
+    gone, alive = psutil.wait_procs(children, timeout=20)
+    assert gone
+    assert alive == []

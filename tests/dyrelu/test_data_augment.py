@@ -41,7 +41,7 @@ def test_a_batch_is_what_a_loop_makes_of_it(
     images = rng.integers(0, 256, shape).astype(np.uint8)
     before = images.copy()
     augmentation = Augmentation(pad=pad, padding=padding, flip=flip)
-    draws = draw(augmentation, len(images), rng)
+    draws = draw(augmentation, len(images), (shape[2], shape[3]), rng)
     result = augment(images, augmentation, draws)
     assert result.shape == images.shape
     assert result.dtype == np.uint8
@@ -55,7 +55,7 @@ def test_a_batch_is_what_a_loop_makes_of_it(
 
 def test_draws_cover_every_shift_and_both_sides_evenly() -> None:
     augmentation = Augmentation(pad=2, padding=Padding.ZERO, flip=Flip.RANDOM)
-    draws = draw(augmentation, 10_000, np.random.default_rng(0))
+    draws = draw(augmentation, 10_000, (8, 8), np.random.default_rng(0))
     for corners in (draws.tops, draws.lefts):
         counts = np.bincount(corners, minlength=5)
         assert len(counts) == 5
@@ -65,7 +65,7 @@ def test_draws_cover_every_shift_and_both_sides_evenly() -> None:
 
 def test_draws_hang_on_the_generator_alone() -> None:
     augmentation = Augmentation(pad=2, padding=Padding.ZERO, flip=Flip.RANDOM)
-    first, again = (draw(augmentation, 50, np.random.default_rng(7)) for _ in range(2))
+    first, again = (draw(augmentation, 50, (8, 8), np.random.default_rng(7)) for _ in range(2))
     np.testing.assert_array_equal(first.tops, again.tops)
     np.testing.assert_array_equal(first.mirrored, again.mirrored)
 
@@ -83,14 +83,14 @@ def test_draws_of_a_part_are_a_part_of_the_draws() -> None:
 def test_alternating_flips_are_decided_outside() -> None:
     augmentation = Augmentation(pad=0, padding=Padding.ZERO, flip=Flip.ALTERNATING)
     decided = np.array([True, False])
-    assert draw(augmentation, 2, np.random.default_rng(0), decided).mirrored is decided
+    assert draw(augmentation, 2, (8, 8), np.random.default_rng(0), decided).mirrored is decided
     with pytest.raises(ValueError, match="need `mirrored`"):
-        draw(augmentation, 2, np.random.default_rng(0))
+        draw(augmentation, 2, (8, 8), np.random.default_rng(0))
 
 
 def test_no_augmentation_copies() -> None:
     images = np.arange(9, dtype=np.uint8).reshape(1, 1, 3, 3)
-    result = augment(images, NO_AUGMENTATION, draw(NO_AUGMENTATION, 1, np.random.default_rng(0)))
+    result = augment(images, NO_AUGMENTATION, draw(NO_AUGMENTATION, 1, (3, 3), np.random.default_rng(0)))
     assert not np.shares_memory(result, images)
     np.testing.assert_array_equal(result, images)
 

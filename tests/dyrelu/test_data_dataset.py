@@ -12,7 +12,7 @@ from dyrelu.data import Examples, Normalisation, content_digest, digits, stratif
 from dyrelu.errors import DataError
 
 labels_and_count = st.lists(st.integers(0, 4), min_size=2, max_size=80).flatmap(
-    lambda labels: st.tuples(st.just(np.array(labels, dtype=np.int64)), st.integers(1, len(labels) - 1))
+    lambda labels: st.tuples(st.just(np.array(labels, dtype=np.int64)), st.integers(0, len(labels) - 1))
 )
 
 
@@ -36,7 +36,7 @@ def test_a_split_hangs_on_its_seed_alone() -> None:
     assert first.tolist() != other.tolist()
 
 
-@pytest.mark.parametrize("held_out", [0, -1, 10, 11])
+@pytest.mark.parametrize("held_out", [-1, 10, 11])
 def test_a_split_that_empties_a_part_is_refused(held_out: int) -> None:
     with pytest.raises(DataError, match=f"cannot hold out {held_out} of 10 images"):
         stratified_split(np.zeros(10, dtype=np.int64), held_out, 0)

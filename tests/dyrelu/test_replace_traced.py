@@ -79,7 +79,11 @@ def test_order_matters_here(network: Callable[[], nn.Layer]) -> None:
     assert not np.allclose(model(image()).numpy(), reference(network), rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("full_graph", [True, False])
+# Paddle 2.6's bytecode tracer crashes the process on a nested model with hooks; its other tracer doesn't.
+TRACERS = [True] if paddle.__version__.startswith("2.") else [True, False]
+
+
+@pytest.mark.parametrize("full_graph", TRACERS)
 @pytest.mark.parametrize("network", NETWORKS)
 def test_to_static(network: Callable[[], nn.Layer], full_graph: bool) -> None:
     expected = reference(network)

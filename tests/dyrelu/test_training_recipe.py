@@ -74,7 +74,7 @@ def test_a_bad_override_gets_one_sentence(overrides: dict[str, object], sentence
 
 
 def test_an_unknown_recipe_lists_the_known() -> None:
-    with pytest.raises(RecipeError, match="no recipe named 'fast': choose one of standard, digits"):
+    with pytest.raises(RecipeError, match="no recipe named 'fast': choose one of standard, digits, seed"):
         recipe("fast")
 
 
@@ -112,7 +112,7 @@ def test_streams_are_apart_and_repeat() -> None:
 
 def test_an_epoch_is_a_function_of_seed_and_number() -> None:
     chosen = recipe("standard")
-    first, again, next_ = (plan_epoch(chosen, 50, 3, epoch) for epoch in (1, 1, 2))
+    first, again, next_ = (plan_epoch(chosen, 50, (8, 8), 3, epoch) for epoch in (1, 1, 2))
     assert sorted(first.order) == list(range(50))
     assert first.order.tolist() == again.order.tolist() != next_.order.tolist()
     assert first.draws.tops.tolist() == again.draws.tops.tolist() != next_.draws.tops.tolist()

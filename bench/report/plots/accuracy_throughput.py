@@ -28,7 +28,7 @@ Pair = tuple[CaseRow, VariantRow]
 
 def _pairs(report: Report, panel: Panel) -> list[Pair]:
     """The variants with both figures, at the largest batch size at which all of these were timed."""
-    accuracies = {row.variant: row for row in comparison(report) if row.test is not None}
+    accuracies = {row.variant: row for row in comparison(report) if row.test and row.setting == panel.setting}
     timed = [row for row in panel.rows if row.result is not None and row.case.variant in accuracies]
     variants = {row.case.variant for row in timed}
     for batch in reversed(panel.batches):
@@ -60,12 +60,20 @@ def draw_accuracy_throughput(report: Report) -> Figure:
             _mark(axis, styles[row.case.variant], row, accuracy)
         if target is not None:
             axis.axhline(100 * target.value, **LEVEL)
-        spread(axis, [row.result.throughput.value for row, _ in pairs if row.result], "x")
+        spread(axis, [end for row, _ in pairs for end in _ends(row)], "x")
         axis.set_title(f"{plain_text(panel.label)}, batch {pairs[0][0].case.batch}")
         axis.set_xlabel("Throughput (images/s)")
         label_first(axis, "Test accuracy (%)")
     legend(figure, entries, extra)
     return figure
+
+
+def _ends(row: CaseRow) -> list[float]:
+    """What the axis has to show of a throughput."""
+    if row.result is None:
+        return []
+    speed = row.result.throughput
+    return [speed.value, *((speed.low, speed.high) if speed.has_interval else ())]
 
 
 def _mark(axis: Axes, look: Look, row: CaseRow, accuracy: VariantRow) -> None:

@@ -1,42 +1,30 @@
-"""What can be measured: the project's own networks and anybody's. The one file that knows `dyrelu`."""
+"""What can be measured: the project's own networks and anybody's."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from bench.errors import InputError, UsageError
-from bench.presets.schema import DyReLUSpec, ModelsSpec, Options, SubjectSpec, Training
-
-if TYPE_CHECKING:
-    from dyrelu.data import ImageDataset
-    from dyrelu.training import Ranks, Recipe
-    from dyrelu.training.distributed import Communicator
-    from dyrelu.training.job import OnProgress
+from bench.presets.schema import DyReLUSpec, ModelsSpec, Options, SubjectSpec
 
 __all__ = [
-    "DataSource",
     "Subject",
-    "TrainingRequest",
     "check_subject",
     "given_weights",
     "kernel",
-    "launched_ranks",
-    "load_dataset",
-    "open_communicator",
+    "known_variants",
     "open_subject",
-    "subject_errors",
-    "train",
-    "training_notes",
+    "settle_weights",
     "variant_options",
 ]
 
 _RANDOM_WEIGHTS_SEED = 0
+# Repeated from dyrelu.models, which can't be imported without Paddle.
+_RESNET_DEPTHS = (18, 34, 50, 101, 152)
 
 
 class Subject(Protocol):
@@ -53,7 +41,7 @@ def open_subject(spec: SubjectSpec) -> Subject:
 
 
 def check_subject(spec: SubjectSpec) -> None:
-    """Refuses unknown variants before anything runs, without Paddle. Raises UsageError."""
+    """Refuses what can't be built, before anything runs and without Paddle. Raises UsageError."""
     if not isinstance(spec, DyReLUSpec):
         return
     from dyrelu.activations import names
@@ -61,6 +49,15 @@ def check_subject(spec: SubjectSpec) -> None:
     unknown = [variant for variant in spec.variants if variant not in names()]
     if unknown:
         raise UsageError(f"unknown variant {unknown[0]!r}; choose from {', '.join(names())}")
+    if spec.family == "resnet_cifar" and (spec.depth < 8 or (spec.depth - 2) % 6):
+        raise UsageError(f"{spec.name}: depth {spec.depth} is not 6n+2; choose 8, 14, 20 or the like")
+    if spec.family == "resnet" and spec.depth not in _RESNET_DEPTHS:
+        known = ", ".join(map(str, _RESNET_DEPTHS))
+        raise UsageError(f"{spec.name}: there is no ResNet of depth {spec.depth}; choose from {known}")
+    if spec.family == "mobilenet_v2" and spec.image[0] != 3:
+        raise UsageError(
+            f"{spec.name}: takes images with 3 channels, but image has {spec.image[0]}; say image = [3, ...]"
+        )
 
 
 def given_weights(spec: SubjectSpec, variant: str) -> Path | None:
@@ -71,6 +68,13 @@ def given_weights(spec: SubjectSpec, variant: str) -> Path | None:
     if named and not Path(named).is_file():
         raise InputError(f"weights {named}: there is no such file; give a safetensors file")
     return Path(named) if named else None
+
+
+def known_variants() -> dict[str, tuple[str, ...]]:
+    """The activations that there are, with the names of their options. Needs no Paddle."""
+    from dyrelu import activations
+
+    return {name: activations.options(name) for name in activations.names()}
 
 
 def variant_options(spec: SubjectSpec, variant: str) -> tuple[tuple[str, str], ...]:
@@ -91,105 +95,20 @@ def _taken(options: Options, variant: str) -> dict[str, Any]:
     return {k: v for k, v in msgspec.structs.asdict(options).items() if k in taken_by(variant)}
 
 
-@dataclass(frozen=True, slots=True)
-class DataSource:
-    """Where a data set that doesn't ship with the project comes from."""
+def settle_weights(model: Any, image: tuple[int, ...], file: Path) -> bool:
+    """Gives a model that came without a weights file the weights that all workers of a session share.
 
-    file: Path | None = None
-    download: bool = False
-
-
-def load_dataset(training: Training, source: DataSource) -> ImageDataset:
-    """The images of a preset, split as its recipe says.
-
-    Raises DyReLUError where they can't be had or aren't what they should be.
+    The first worker that comes by leaves them in `file`; the result is whether it had to draw batch-norm
+    statistics, since the model was never trained.
     """
-    from dyrelu.data import cifar10, digits
+    from dyrelu.training import calibrate_batch_norm, load_state, save_state
 
-    held_out = _recipe(training).validation_images
-    if training.dataset == "digits":
-        if source.file is not None or source.download:
-            raise UsageError("--data-file and --download: the digits come with scikit-learn; leave them out")
-        return digits.load(validation_images=digits.VALIDATION_IMAGES if held_out is None else held_out)
-    return cifar10.load(
-        source.file,
-        download=source.download,
-        validation_images=cifar10.VALIDATION_IMAGES if held_out is None else held_out,
-    )
-
-
-def training_notes(training: Training, dataset: ImageDataset, ranks: Ranks) -> tuple[str, ...]:
-    """Sentences that whoever reads the accuracies must know."""
-    from dyrelu.training import run_notes
-
-    return run_notes(_recipe(training), dataset, ranks.size)
-
-
-def launched_ranks(environment: Mapping[str, str]) -> Ranks:
-    """Which process of a distributed job this is; alone where no launcher started it."""
-    from dyrelu.training import launched_ranks
-
-    return launched_ranks(environment)
-
-
-def _recipe(training: Training) -> Recipe:
-    from dyrelu.training import recipe
-
-    overrides: dict[str, object] = {} if training.epochs is None else {"epochs": training.epochs}
-    return recipe(training.recipe, **overrides)
-
-
-def open_communicator(ranks: Ranks) -> Communicator:
-    """Joins the job's processes, once a process. Raises DyReLUError where they can't be reached."""
-    from dyrelu.training import open_communicator
-
-    return open_communicator(ranks)
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingRequest:
-    """One variant to train from one seed into one folder."""
-
-    spec: SubjectSpec
-    training: Training
-    variant: str
-    seed: int
-    folder: Path
-    threads: int
-
-
-def train(
-    request: TrainingRequest,
-    dataset: ImageDataset,
-    resume: bool,
-    on_progress: OnProgress,
-    communicator: Communicator,
-) -> float:
-    """Trains in this process, with the others of its job, and gives the plain test accuracy (0 to 1)."""
-    from dyrelu.training import Target, TrainingJob
-    from dyrelu.training import train as train_model
-
-    training = request.training
-    job = TrainingJob(
-        dataset=dataset,
-        recipe=_recipe(training),
-        seed=request.seed,
-        folder=request.folder,
-        variant=request.variant,
-        threads=request.threads,
-        target=Target(value=training.target_of(request.variant), source=training.target_source),
-        options=dict(variant_options(request.spec, request.variant)),
-    )
-    model = open_subject(request.spec).build(request.variant, None)
-    result = train_model(model, job, resume=resume, on_progress=on_progress, communicator=communicator)
-    return result.accuracy
-
-
-def subject_errors() -> type[Exception]:
-    """What the subject raises for bad input: one sentence for the user, like a BenchError."""
-    from dyrelu.errors import DyReLUError
-
-    return DyReLUError
+    if file.exists():
+        load_state(model, file)
+        return False
+    calibrated = bool(calibrate_batch_norm(model, image))
+    save_state(model, file)
+    return calibrated
 
 
 class _DyReLU:
@@ -251,9 +170,9 @@ class _Models:
         paddle.seed(_RANDOM_WEIGHTS_SEED)
         model = _call_factory(self._factories[variant])
         if weights is not None:
-            from dyrelu.training import load_weights
+            from dyrelu.training import load_state
 
-            load_weights(model, weights)
+            load_state(model, weights)
         model.eval()
         return model
 

@@ -1,0 +1,93 @@
+"""How much CPU time others take while we measure.
+
+The kernel's CPU pressure doesn't tell: an engine whose own threads wait for each other's cores shows pressure
+on a machine where nothing else runs. So the time of all processes is compared with our own.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["ForeignWork"]
+
+_ACCOUNT = Path("/sys/fs/cgroup/cpuacct/cpuacct.usage")  # nanoseconds of all tasks, in the root group
+_STAT = Path("/proc/stat")
+# Clock ticks are 10 ms: a share of 4% is told from none only over a span like this.
+_TICK_SPAN_S = 0.25
+# In a container the account may be the container's own, which knows nothing of others.
+_WHOLE_MACHINE = 0.8
+# Fields of /proc/stat's first line: user, nice, system, irq and softirq are work; idle, iowait, steal not.
+_WORK_FIELDS = (1, 2, 3, 6, 7)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    wall_s: float
+    machine_s: float
+    own_s: float
+
+
+class ForeignWork:
+    """Watches windows. `share` is what others took of the time that our threads wanted, 0 to 1."""
+
+    def __init__(self, threads: int) -> None:
+        self._ticks = os.sysconf("SC_CLK_TCK")
+        cores = len(os.sched_getaffinity(0))
+        self._threads = max(1, min(threads, cores))
+        # Others may work on the cores that we leave free.
+        self._spare = cores - self._threads
+        account, stat = _account_s(), self._stat_s()
+        self._precise = account is not None and stat is not None and account > _WHOLE_MACHINE * stat
+        self._readings: deque[_Reading] = deque()
+        self._note()
+
+    def start(self) -> None:
+        """Begins a window."""
+        self._note()
+
+    def share(self) -> float | None:
+        """Ends the window; None where this machine doesn't tell."""
+        self._note()
+        last = self._readings[-1]
+        first = self._first(last)
+        if last.machine_s < 0 or first.machine_s < 0:
+            return None
+        wall = max(last.wall_s - first.wall_s, 1e-9)
+        others = (last.machine_s - first.machine_s) - (last.own_s - first.own_s)
+        return min(max(others / wall - self._spare, 0.0) / self._threads, 1.0)
+
+    def _first(self, last: _Reading) -> _Reading:
+        """Where the judged span begins: with the window, or as long ago as ticks need."""
+        if self._precise:
+            return self._readings[-2]
+        while len(self._readings) > 2 and last.wall_s - self._readings[1].wall_s >= _TICK_SPAN_S:
+            self._readings.popleft()
+        return self._readings[0]
+
+    def _note(self) -> None:
+        if self._precise and len(self._readings) > 1:
+            self._readings.popleft()
+        self._readings.append(_Reading(time.perf_counter(), self._machine_s(), time.process_time()))
+
+    def _machine_s(self) -> float:
+        seconds = _account_s() if self._precise else self._stat_s()
+        return -1.0 if seconds is None else seconds
+
+    def _stat_s(self) -> float | None:
+        try:
+            with _STAT.open() as file:
+                fields = file.readline().split()
+            return sum(int(fields[index]) for index in _WORK_FIELDS) / self._ticks
+        except (OSError, IndexError, ValueError):
+            return None
+
+
+def _account_s() -> float | None:
+    try:
+        return int(_ACCOUNT.read_text()) / 1e9
+    except (OSError, ValueError):
+        return None

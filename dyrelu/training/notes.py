@@ -1,0 +1,30 @@
+"""What a reader of a run's figures must know: said in its log, on the console and in reports."""
+
+from __future__ import annotations
+
+from dyrelu.data.dataset import ImageDataset
+from dyrelu.training.recipes import Recipe, Selection
+
+__all__ = ["run_notes"]
+
+
+def run_notes(recipe: Recipe, dataset: ImageDataset, ranks: int = 1) -> tuple[str, ...]:
+    """One sentence for each departure from: the last epoch, a held-out validation part, one process."""
+    notes = []
+    if recipe.select is Selection.BEST_ON_TEST:
+        notes.append(
+            f"The {recipe.name} recipe evaluates the test images after every epoch and keeps the best "
+            "epoch's weights (best_on_test), so its test accuracy is optimistic."
+        )
+    if not len(dataset.validation):
+        notes.append(
+            f"All {len(dataset.train)} training images are trained on; there is no validation part, so "
+            "nothing but the test images can show overfitting."
+        )
+    if ranks > 1:
+        notes.append(
+            f"Trained data-parallel by {ranks} processes with {recipe.batch_size // ranks} of each batch's "
+            f"{recipe.batch_size} images each; batch-norm statistics are local to a process, and process 0's "
+            "are kept."
+        )
+    return tuple(notes)
