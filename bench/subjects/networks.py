@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -85,8 +86,8 @@ def variant_options(spec: SubjectSpec, variant: str) -> tuple[tuple[str, str], .
 
 
 def kernel(spec: SubjectSpec) -> str:
-    """Which implementation of the activations runs."""
-    return "plain" if isinstance(spec, DyReLUSpec) else "model's own"
+    """Which implementation of the activations was asked for (DYRELU_KERNEL). Needs no Paddle."""
+    return os.environ.get("DYRELU_KERNEL") or "plain" if isinstance(spec, DyReLUSpec) else "model's own"
 
 
 def _taken(options: Options, variant: str) -> dict[str, Any]:
@@ -113,6 +114,10 @@ def settle_weights(model: Any, image: tuple[int, ...], file: Path) -> bool:
 
 class _DyReLU:
     def __init__(self, spec: DyReLUSpec) -> None:
+        from dyrelu.kernels import choose
+
+        # A process that only loads exported programs makes no layer, so the operators are registered here.
+        choose()
         self._spec = spec
 
     def build(self, variant: str, weights: Path | None) -> Any:
