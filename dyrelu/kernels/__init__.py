@@ -5,7 +5,8 @@ backward pass finds the function taken again from x. At ties the first k wins. f
 
 `DYRELU_KERNEL` says which formulation a layer takes when it is made: `plain` (the default), `fused`, or
 `auto`: the fused one if it was built before or a compiler is there, else the plain one and one warning. The
-first layer made builds it, in about 10 seconds, into the folder `DYRELU_KERNEL_CACHE` (`~/.cache/dyrelu`). On a GPU the plain formulation serves.
+first layer made builds it, in about 10 seconds, into the folder `DYRELU_KERNEL_CACHE` (`~/.cache/dyrelu`).
+On a GPU the plain formulation serves.
 
 A process that makes no layer but loads a saved program calls `register()` first.
 """
