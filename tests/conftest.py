@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")
 import zlib  # noqa: F401
 
 import numpy.random  # noqa: F401
+
+_NO_PADDLE = importlib.util.find_spec("paddle") is None
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Without Paddle only modules that hold tests marked `nopaddle` can be imported."""
+    if not _NO_PADDLE or not collection_path.name.startswith("test_"):
+        return None
+    return "nopaddle" not in collection_path.read_text() or None
 
 
 @pytest.fixture(autouse=True)
