@@ -94,7 +94,8 @@ def _sum_of_products(operator: TracedOperator) -> int:
 
 def _addition(operator: TracedOperator) -> int:
     """What addmm does beside its product: the addition, and each factor that is not 1."""
-    factors = (float(operator.attributes.get(name, 1.0)) for name in ("alpha", "beta"))
+    # Paddle 2.6 writes them large.
+    factors = (float(operator.attributes.get(name, 1.0)) for name in ("alpha", "Alpha", "beta", "Beta"))
     return (1 + sum(factor != 1.0 for factor in factors)) * _elements(operator.outputs[:1])
 
 
@@ -227,6 +228,11 @@ _FREE = frozenset(
         "numel",
         "eye",
         "tril",
+        # As Paddle 2.6 calls triangles, full_like, arange and numel.
+        "tril_triu",
+        "fill_any_like",
+        "range",
+        "size",
         "triu",
     )
 )

@@ -67,7 +67,7 @@ class GpuMemory:
             self._cuda.empty_cache()
             for reset in resets:
                 getattr(self._cuda, reset)(self._ordinal)
-        except ValueError:
+        except (ValueError, AssertionError):
             return
         self._bound = Bound.PEAK
 
@@ -76,10 +76,10 @@ class GpuMemory:
         return (*self._allocator(), *self._process())
 
     def _allocator(self) -> tuple[Fact, ...]:
-        """Paddle's own figures; a wheel without GPU support answers with ValueError and has none."""
+        """Paddle's own figures; without GPU support, or without a GPU, there are none."""
         try:
             peaks = {metric: int(getattr(self._cuda, function)(self._ordinal)) for metric, function in _PEAKS}
-        except ValueError:
+        except (ValueError, AssertionError):
             return ()
         if not all(peaks.values()) and self._gpu is not None:
             # A model that ran has tensors there.

@@ -22,6 +22,7 @@ def hidden_compiler(tmp_path: Path) -> dict[str, str]:
     return {**kept, "DYRELU_KERNEL": "auto"}
 
 
+@needs_compiler
 def test_without_a_compiler_the_plain_operators_serve_with_one_warning(tmp_path: Path) -> None:
     code = f"{LAYER}\nbuild('dyrelu_c')(8)\nimport paddle; print(*layer(paddle.ones([2, 8, 3, 3])).shape)"
     done = run_python(code, **hidden_compiler(tmp_path))
@@ -38,6 +39,7 @@ def test_plain_is_silent(tmp_path: Path) -> None:
     assert "RuntimeWarning" not in done.stderr
 
 
+@needs_compiler
 def test_fused_without_a_compiler_is_an_error(tmp_path: Path) -> None:
     done = run_python(ACTIVE, **hidden_compiler(tmp_path) | {"DYRELU_KERNEL": "fused"})
     assert done.returncode == 1
@@ -51,6 +53,7 @@ def test_an_unknown_kernel_is_an_error() -> None:
     assert "DYRELU_KERNEL is 'fast': set it to one of auto, fused, plain." in done.stderr
 
 
+@needs_compiler
 def test_a_compiler_that_fails_is_named_with_its_words(tmp_path: Path) -> None:
     compiler = tmp_path / "broken"
     compiler.write_text(
