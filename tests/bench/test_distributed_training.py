@@ -71,7 +71,7 @@ def test_a_killed_process_ends_the_job_with_a_sentence_and_a_checkpoint(
     assert status != 0
     said = [line for line in output.splitlines() if line.startswith("dyrelu-bench: ")]
     if not said and paddle.__version__.startswith("2."):
-        pytest.skip("Paddle 2.6 takes SIGTERM from Python: the launcher ended the survivor, and says so itself")
+        pytest.skip("Paddle 2.6 takes SIGTERM from Python: the launcher says that it ended the rest")
     # Whichever comes first: the survivor finds the other gone, or the launcher ends it.
     assert said
     assert "process 0 of 2 lost another process (" in said[0] or "interrupted" in said[0]
