@@ -6,9 +6,12 @@ import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from bench.case import Case, Condition
 from bench.environment import Environment
 from bench.journal import CalibrationEntry, Entry, FactsEntry, GroupEntry, NoteEntry, VariantEntry
+from bench.ratio_target import RatioTarget
 from bench.record import (
     LATENCY,
     SCHEMA_VERSION,
@@ -22,6 +25,7 @@ from bench.record import (
     Suite,
     Window,
 )
+from bench.shard import Shard
 from bench.units import Direction, Unit
 
 __all__ = ["Heading", "assemble"]
@@ -29,7 +33,10 @@ __all__ = ["Heading", "assemble"]
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """What is known of a session before it starts. `conditions` are by subject and variant."""
+    """What is known of a session before it starts. `conditions` are by subject and variant.
+
+    Of a `shard`, `cases` are its own and `whole_plan` those of all shards.
+    """
 
     session: str
     preset: str
@@ -41,6 +48,10 @@ class Heading:
     conditions: dict[tuple[str, str], Condition]
     target: float | None
     target_source: str
+    ratio_targets: tuple[RatioTarget, ...] = ()
+    pair: str = ""
+    shard: Shard | None = None
+    whole_plan: tuple[Case, ...] = ()
 
 
 def assemble(heading: Heading, entries: Sequence[Entry], warnings: Sequence[str] = ()) -> Suite:
@@ -60,6 +71,10 @@ def assemble(heading: Heading, entries: Sequence[Entry], warnings: Sequence[str]
         target=heading.target,
         target_source=heading.target_source,
         planned=heading.cases,
+        ratio_targets=heading.ratio_targets,
+        pair=heading.pair,
+        shard=heading.shard,
+        whole_plan=heading.whole_plan,
     )
     records = tuple(_record(case, heading, entries, groups) for case in heading.cases)
     return Suite(SCHEMA_VERSION, {environment: heading.environment}, (session,), records)
@@ -82,7 +97,7 @@ def _record(case: Case, heading: Heading, entries: Sequence[Entry], groups: Sequ
     series = (Series(LATENCY, Unit.MILLISECONDS, Direction.LOWER_IS_BETTER, windows),) if windows else ()
     return Record(
         case=case,
-        condition=heading.conditions[own_name],
+        condition=_condition(heading.conditions[own_name], variant),
         session=heading.session,
         facts=tuple(itertools.chain(*(e.facts for e in variant), *(e.facts for e in taken))),
         series=series,
@@ -91,6 +106,12 @@ def _record(case: Case, heading: Heading, entries: Sequence[Entry], groups: Sequ
         unpaired=tuple(entry.block for entry in own if entry.unpaired),
         skipped=_skipped(windows, failures),
     )
+
+
+def _condition(expected: Condition, variant: Sequence[VariantEntry]) -> Condition:
+    """The condition with what the activations were found to run on, where anybody looked."""
+    found = [entry.kernel for entry in variant if entry.kernel]
+    return msgspec.structs.replace(expected, kernel=found[-1]) if found else expected
 
 
 def _skipped(windows: Sequence[Window], failures: Sequence[Failure]) -> Failure | None:

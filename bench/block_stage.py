@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 
 from bench.errors import WorkerError
@@ -23,10 +23,18 @@ from bench.plan import Context
 from bench.record import Failure, FailureKind, Stop, Window
 from bench.schedule import block_tasks
 
-__all__ = ["run_block"]
+__all__ = ["Turn", "block_turns", "run_block"]
 
 # A case that failed in this many blocks is not tried again: each try may cost a whole time limit.
 _TRIES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A worker is about to work on this group, for which it has given so many bursts that are no warm-up."""
+
+    group: str
+    bursts: int
 
 
 @dataclass(slots=True)
@@ -36,6 +44,11 @@ class _Group:
     order: list[str] = field(default_factory=list)
     windows: dict[str, list[Window]] = field(default_factory=dict)
     stops: dict[str, Stop] = field(default_factory=dict)
+
+    @property
+    def bursts(self) -> int:
+        """Bursts that are no warm-up."""
+        return sum(not window.warmup for windows in self.windows.values() for window in windows)
 
     def add(self, case: str, window: Window) -> None:
         """Takes a burst; the first of each case gives the order."""
@@ -52,15 +65,21 @@ class _Group:
 
 def run_block(context: Context, block: int) -> None:
     """Times what the journal lacks of a block."""
+    for _ in block_turns(context, block):
+        pass
+
+
+def block_turns(context: Context, block: int) -> Generator[Turn, None, None]:
+    """The same in steps: says what the worker is about to work on, which it does when asked to go on."""
     plan, journal = context.plan, context.journal
-    excluded = _given_up(journal)
+    excluded = _given_up(journal) | plan.withheld
     cut = [_without(task, excluded) for task in block_tasks(plan.cases, plan.protocol.seed, block)]
     left = _unfinished(journal, block, [task for task in cut if task.cases])
     failures: dict[str, Failure] = {}
     while left:
         before = len(journal.entries)
         task = BlockTask(block, not _calibrated(journal, block), tuple(left))
-        idle = _run_worker(context, task, failures)
+        idle = yield from _run_worker(context, task, failures)
         left = _after_loss(journal, block, _unfinished(journal, block, left), failures)
         if idle is not None and left and len(journal.entries) == before:
             raise WorkerError(f"a worker could not start on block {block}: {idle.message}")
@@ -87,8 +106,10 @@ def _after_loss(
     return [rest for task in left if (rest := _without(task, failures)).cases]
 
 
-def _run_worker(context: Context, task: BlockTask, failures: dict[str, Failure]) -> Lost | None:
-    """Runs one worker over groups. A case that it is lost in goes into `failures`.
+def _run_worker(
+    context: Context, task: BlockTask, failures: dict[str, Failure]
+) -> Generator[Turn, None, Lost | None]:
+    """Runs one worker over groups, a turn at a time. A case that it is lost in goes into `failures`.
 
     The result is the loss of a worker that was at no case: nobody's fault.
     """
@@ -97,6 +118,7 @@ def _run_worker(context: Context, task: BlockTask, failures: dict[str, Failure])
         match event:
             case Begin():
                 current = event.case
+                yield Turn(_group_of(current), group.bursts)
             case Measured():
                 group.add(event.case, event.window)
             case Stopped():

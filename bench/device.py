@@ -13,6 +13,7 @@ from bench.metrics.gpu_memory import GpuMemory, gpu_ordinal, paddle_device
 from bench.metrics.memory import PeakMemory
 from bench.nvml import Nvml
 from bench.record import Fact
+from bench.turns import Waiter
 
 __all__ = ["Device", "MemoryMeter", "gpu_device", "open_device"]
 
@@ -49,18 +50,28 @@ class Device:
         return tuple(fact for meter in self.meters for fact in meter.facts())
 
 
-def open_device(threads: int) -> Device:
-    """The instruments for the device that Paddle chose. Call it before a model is loaded."""
+def open_device(threads: int, beside: Waiter | None = None) -> Device:
+    """The instruments for the device that Paddle chose. Call it before a model is loaded.
+
+    A worker that takes turns with this one (`beside`) disturbs nothing.
+    """
     paddle = paddle_device()
     ordinal = gpu_ordinal(paddle)
     if ordinal is None:
-        return Device((PeakMemory(),), LinuxProbe(threads), tuple)
-    return gpu_device(paddle.cuda, ordinal, Nvml(), threads)
+        return Device((PeakMemory(),), LinuxProbe(threads, beside), tuple)
+    return gpu_device(paddle.cuda, ordinal, Nvml(), threads, beside=beside)
 
 
-def gpu_device(cuda: Any, ordinal: int, nvml: Nvml, threads: int, driver: Driver = driver_uuid) -> Device:
+def gpu_device(
+    cuda: Any,
+    ordinal: int,
+    nvml: Nvml,
+    threads: int,
+    driver: Driver = driver_uuid,
+    beside: Waiter | None = None,
+) -> Device:
     """The instruments for a GPU: `cuda` is the module `paddle.device.cuda`, `ordinal` its device number."""
     gpu = find_gpu(nvml, ordinal, driver)
-    probe = GpuProbe(LinuxProbe(threads), gpu)
+    probe = GpuProbe(LinuxProbe(threads, beside), gpu, beside=beside)
     meters = (PeakMemory(), GpuMemory(cuda, ordinal, gpu))
     return Device(meters, probe, lambda: (*nvml.notes, *probe.notes))

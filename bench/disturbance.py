@@ -14,6 +14,7 @@ import msgspec
 from bench.foreign_work import ForeignWork
 from bench.nvml import Gpu, GpuProcess
 from bench.record import Disturbance, GpuState, Protocol
+from bench.turns import Waiter
 
 __all__ = ["GpuProbe", "LinuxProbe", "Probe", "discard_reason"]
 
@@ -45,11 +46,11 @@ class LinuxProbe:
     and our own involuntary switches.
     """
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, beside: Waiter | None = None) -> None:
         self._ticks_per_second = os.sysconf("SC_CLK_TCK")
         # Of a machine's many cores only as many matter as we have threads.
         self._cores = max(1, min(threads, len(os.sched_getaffinity(0))))
-        self._others = ForeignWork(threads)
+        self._others = ForeignWork(threads, beside)
         self._start = self._read()
 
     def start(self) -> None:
@@ -86,10 +87,14 @@ class LinuxProbe:
 class GpuProbe:
     """Watches the machine by another probe and the GPU by NVML, outside the timed steps.
 
-    `gpu` None is a GPU that NVML doesn't know: its state is unknown. `pid` is this process.
+    `gpu` None is a GPU that NVML doesn't know: its state is unknown. `pid` is this process. A worker that
+    takes turns with this one (`beside`) is on the GPU as well, and rests.
     """
 
-    def __init__(self, machine: Probe, gpu: Gpu | None, pid: int | None = None) -> None:
+    def __init__(
+        self, machine: Probe, gpu: Gpu | None, pid: int | None = None, beside: Waiter | None = None
+    ) -> None:
+        self._beside = beside or Waiter()
         self._machine = machine
         self._gpu = gpu
         self._pid = os.getpid() if pid is None else pid
@@ -146,7 +151,8 @@ class GpuProbe:
                 "NVML doesn't list this one, as in a container: start it with the host's process numbers",
             )
             return None
-        others = {process.pid: process for process in found if process.pid != self._pid}
+        own = (self._pid, self._beside.pid)
+        others = {process.pid: process for process in found if process.pid not in own}
         self._foreign = others | self._foreign
         return len(others)
 

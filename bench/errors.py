@@ -5,6 +5,7 @@
     │   └── InputError        2   a file or folder that can't be used
     ├── MissingDependency     2   a package that this verb needs is not installed
     ├── EnvironmentMismatch   4   results of another environment, or no baseline
+    ├── OperatorUnavailable   4   the fused operator can't be built or trusted here
     └── WorkerError           5   a case failed in a way that stops the run
 
 The message is one sentence that names the input and the remedy; the command line prints it and nothing else.
@@ -20,6 +21,7 @@ __all__ = [
     "ExitStatus",
     "InputError",
     "MissingDependency",
+    "OperatorUnavailable",
     "UsageError",
     "WorkerError",
     "worst",
@@ -77,6 +79,12 @@ class MissingDependency(BenchError):
 
 class EnvironmentMismatch(BenchError):
     """Results of another environment, or no baseline."""
+
+    exit_status = ExitStatus.ENVIRONMENT
+
+
+class OperatorUnavailable(BenchError):
+    """The fused operator can't be built or trusted here."""
 
     exit_status = ExitStatus.ENVIRONMENT
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from bench import engines
 from bench.case import Case
 from bench.errors import WorkerError
 from bench.journal import FactsEntry, VariantEntry
@@ -15,12 +16,11 @@ from bench.record import Failure
 
 __all__ = ["take_facts"]
 
-_REFERENCE_ENGINE = "eager"
-
 
 def take_facts(context: Context, advance: Callable[[int, int], None]) -> None:
     """Takes what the journal lacks. `advance` is told how many of how many processes are done."""
-    tasks = _tasks(context.plan.cases)
+    withheld = context.plan.withheld
+    tasks = _tasks(tuple(case for case in context.plan.cases if case.key not in withheld))
     for number, task in enumerate(tasks):
         advance(number, len(tasks))
         left: FactsTask | None = _still_to_do(context, task)
@@ -34,17 +34,24 @@ def _tasks(cases: tuple[Case, ...]) -> list[FactsTask]:
     """By subject, variant and engine, batches ascending.
 
     First each variant by itself, in a process whose memory nobody reads: counting traces the model, random
-    weights are settled, programs exported. Then eager, also where it isn't to be timed, since it leaves the
-    reference outputs.
+    weights are settled, programs exported. Then the engines that leave reference outputs, also where they
+    aren't to be timed.
     """
-    engines = tuple(dict.fromkeys(case.engine for case in cases))
+    used: dict[str, dict[str, None]] = {}
+    for case in cases:
+        used.setdefault(case.subject, {})[case.engine] = None
     variants = dict.fromkeys((case.subject, case.variant, case.image) for case in cases)
-    references = (msgspec.structs.replace(case, engine=_REFERENCE_ENGINE) for case in cases)
+    references = (
+        msgspec.structs.replace(case, engine=engines.engine(case.engine).reference) for case in cases
+    )
     grouped: dict[tuple[str, str, str], list[Case]] = {}
     for case in dict.fromkeys((*references, *cases)):
         grouped.setdefault((case.engine, case.subject, case.variant), []).append(case)
     return [
-        *(FactsTask(subject, variant, (), image, engines) for subject, variant, image in variants),
+        *(
+            FactsTask(subject, variant, (), image, tuple(used[subject]))
+            for subject, variant, image in variants
+        ),
         *(
             FactsTask(subject, variant, tuple(sorted(found, key=lambda case: case.batch)))
             for (_, subject, variant), found in grouped.items()
@@ -81,7 +88,7 @@ def _run_worker(context: Context, task: FactsTask) -> None:
                 journal.append(FactsEntry(event.case, failure=event.failure))
                 current = None
             case ModelFacts():
-                journal.append(VariantEntry(event.subject, event.variant, event.facts))
+                journal.append(VariantEntry(event.subject, event.variant, event.facts, event.kernel))
             case Note():
                 journal.note(event.text)
             case Lost() if current:

@@ -12,6 +12,8 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.turns import Waiter
+
 __all__ = ["ForeignWork"]
 
 _ACCOUNT = Path("/sys/fs/cgroup/cpuacct/cpuacct.usage")  # nanoseconds of all tasks, in the root group
@@ -32,9 +34,13 @@ class _Reading:
 
 
 class ForeignWork:
-    """Watches windows. `share` is what others took of the time that our threads wanted, 0 to 1."""
+    """Watches windows. `share` is what others took of the time that our threads wanted, 0 to 1.
 
-    def __init__(self, threads: int) -> None:
+    A worker that takes turns with this one (`beside`) is no other.
+    """
+
+    def __init__(self, threads: int, beside: Waiter | None = None) -> None:
+        self._beside = beside or Waiter()
         self._ticks = os.sysconf("SC_CLK_TCK")
         cores = len(os.sched_getaffinity(0))
         self._threads = max(1, min(threads, cores))
@@ -47,6 +53,9 @@ class ForeignWork:
 
     def start(self) -> None:
         """Begins a window."""
+        # Of what whoever sits beside us now did before we met, nothing is known.
+        if self._beside.met_at > self._readings[-1].wall_s:
+            self._readings.clear()
         self._note()
 
     def share(self) -> float | None:
@@ -71,7 +80,8 @@ class ForeignWork:
     def _note(self) -> None:
         if self._precise and len(self._readings) > 1:
             self._readings.popleft()
-        self._readings.append(_Reading(time.perf_counter(), self._machine_s(), time.process_time()))
+        own_s = time.process_time() + self._beside.spent_s()
+        self._readings.append(_Reading(time.perf_counter(), self._machine_s(), own_s))
 
     def _machine_s(self) -> float:
         seconds = _account_s() if self._precise else self._stat_s()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from bench.errors import InputError
 from bench.record import Fact, Failure, Stop, Window
+from bench.storage import write_atomically
 
 __all__ = [
     "CalibrationEntry",
@@ -23,18 +25,24 @@ __all__ = [
 
 
 class SessionEntry(msgspec.Struct, frozen=True, tag="session"):
-    """What must not change while a session is resumed: the environment, and the weights by digest."""
+    """What must not change while a session is resumed: the environment, the weights by digest, and what the
+    variants run on.
+    """
 
     environment: str
     weights: dict[str, str]
+    kernels: dict[str, str] = {}
 
 
 class VariantEntry(msgspec.Struct, frozen=True, tag="variant"):
-    """Facts of a subject's variant that no engine changes."""
+    """Facts of a subject's variant that no engine changes. `kernel` is what its activations were found to run
+    on; empty where they have no choice.
+    """
 
     subject: str
     variant: str
     facts: tuple[Fact, ...]
+    kernel: str = ""
 
 
 class FactsEntry(msgspec.Struct, frozen=True, tag="facts"):
@@ -112,6 +120,13 @@ class Journal:
                     f"{self._path}: line {number} is damaged ({error}); start again in another folder"
                 ) from error
         return tuple(entries)
+
+    def forget(self, unwanted: Callable[[Entry], bool]) -> None:
+        """Takes out entries that are to be made again. Raises InputError where the file can't be written."""
+        kept = [entry for entry in self._entries if not unwanted(entry)]
+        if len(kept) < len(self._entries):
+            write_atomically(self._path, b"".join(msgspec.json.encode(entry) + b"\n" for entry in kept))
+            self._entries = kept
 
     def append(self, entry: Entry) -> None:
         """Writes one entry and waits until it is on disk. Raises InputError where it can't."""

@@ -7,19 +7,20 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from typing import IO
+from typing import IO, Any
 
 import msgspec
 
 from bench.errors import WorkerError
-from bench.messages import Begin, Event, Finished, Lost, Request
+from bench.messages import Begin, BlockTask, Event, Finished, Lost, Request
+from bench.place import HERE, Place
 from bench.record import FailureKind
+from bench.turns import Bell, Turns
 
-__all__ = ["Launch", "launch"]
+__all__ = ["Launch", "encoded", "launch"]
 
 Launch = Callable[[Request], Iterator[Event]]
 
@@ -31,17 +32,25 @@ _TAIL_BYTES = 2000
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def launch(request: Request) -> Iterator[Event]:
-    """Runs one worker and yields its events; ends with Finished or Lost. Closing it ends the worker."""
+def launch(request: Request, place: Place = HERE, turns: Turns | None = None) -> Iterator[Event]:
+    """Runs one worker and yields its events; ends with Finished or Lost. Closing it ends the worker.
+
+    With `turns` the worker of a block works only while its next event is being asked for.
+    """
     reader, writer = os.pipe()
+    bell = Bell(turns) if turns is not None and isinstance(request.task, BlockTask) else None
     with tempfile.TemporaryFile() as errors:
-        process = _start(request, writer, errors)
+        process = _start(request, place, (writer,) if bell is None else (writer, bell.descriptor), errors)
         try:
             os.close(writer)
-            yield from _events(process, reader, request.protocol.timeout_s, errors)
+            if bell is not None:
+                bell.seat(process.pid)
+            yield from _events(process, reader, request.protocol.timeout_s, errors, bell)
         finally:
             os.close(reader)
             _end(process)
+            if bell is not None:
+                bell.take_down()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -51,17 +60,19 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _start(request: Request, writer: int, errors: IO[bytes]) -> subprocess.Popen[bytes]:
-    # Paddle sets one thread when it is imported, unless these say otherwise.
-    environment = os.environ | dict.fromkeys(_THREAD_VARIABLES, str(request.threads))
+def _start(
+    request: Request, place: Place, descriptors: tuple[int, ...], errors: IO[bytes]
+) -> subprocess.Popen[bytes]:
     try:
         process = subprocess.Popen(
-            [sys.executable, "-m", "bench.worker", str(writer)],
+            place.command("-m", "bench.worker", *map(str, descriptors)),
             stdin=subprocess.PIPE,
             stdout=errors,
             stderr=errors,
-            pass_fds=(writer,),
-            env=environment,
+            pass_fds=descriptors,
+            cwd=place.folder,
+            # Paddle sets one thread when it is imported, unless these say otherwise.
+            env=place.environment(dict.fromkeys(_THREAD_VARIABLES, str(request.threads))),
             # A session of its own: Ctrl-C in the terminal reaches the runner only.
             start_new_session=True,
         )
@@ -70,12 +81,27 @@ def _start(request: Request, writer: int, errors: IO[bytes]) -> subprocess.Popen
     assert process.stdin is not None
     # A worker that dies while it starts is reported by what it left, not by the pipe that it broke.
     with contextlib.suppress(BrokenPipeError), process.stdin:
-        process.stdin.write(msgspec.json.encode(request))
+        process.stdin.write(encoded(request))
     return process
 
 
+def encoded(request: Request) -> bytes:
+    """A request as a worker reads it. A field that is None is not said, so that it needn't be known."""
+    return msgspec.json.encode(_without_nothing(msgspec.to_builtins(request)))
+
+
+def _without_nothing(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nothing(inner) for name, inner in value.items() if inner is not None}
+    return [_without_nothing(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
 def _events(
-    process: subprocess.Popen[bytes], reader: int, timeout_s: float, errors: IO[bytes]
+    process: subprocess.Popen[bytes],
+    reader: int,
+    timeout_s: float,
+    errors: IO[bytes],
+    bell: Bell | None,
 ) -> Iterator[Event]:
     decoder = msgspec.json.Decoder(Event)
     limit = _STARTUP_S
@@ -98,10 +124,14 @@ def _events(
                 _end(process)
                 yield Lost(FailureKind.DIED, "something else than the worker wrote on its channel")
                 return
+            if bell is not None and isinstance(event, Begin):
+                bell.stop()
+            yield event
             if isinstance(event, Begin):
+                if bell is not None:
+                    bell.call()
                 limit = timeout_s
                 deadline = time.monotonic() + limit
-            yield event
             if isinstance(event, Finished):
                 # It may hang on its way out; nobody waits for that.
                 return

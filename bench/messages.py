@@ -5,10 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from bench.case import Case
+from bench.inject import Injection
 from bench.presets.schema import SubjectSpec
 from bench.record import Fact, Failure, FailureKind, Protocol, Stop, Window
 
 __all__ = [
+    "Announced",
     "Begin",
     "BlockTask",
     "Calibrated",
@@ -20,13 +22,20 @@ __all__ = [
     "Finished",
     "GroupDone",
     "GroupTask",
+    "KernelTask",
+    "KernelsSettled",
     "Lost",
     "Measured",
     "ModelFacts",
     "Note",
+    "Refused",
     "Request",
     "Stopped",
 ]
+
+
+class KernelTask(msgspec.Struct, frozen=True, tag="kernel"):
+    """Settle what the variants run on, and build what has to be built."""
 
 
 class FactsTask(msgspec.Struct, frozen=True, tag="facts"):
@@ -60,7 +69,10 @@ class BlockTask(msgspec.Struct, frozen=True, tag="block"):
 
 
 class Request(msgspec.Struct, frozen=True):
-    """Everything a worker needs. `weights` maps subject/variant to a file."""
+    """Everything a worker needs. `weights` maps subject/variant to a file; `injection` slows it on purpose.
+
+    `kernels` maps subject/variant to what it has to run on; one that isn't there chooses for itself.
+    """
 
     subjects: tuple[SubjectSpec, ...]
     protocol: Protocol
@@ -68,7 +80,28 @@ class Request(msgspec.Struct, frozen=True):
     memory_limit: int
     folder: str
     weights: dict[str, str]
-    task: FactsTask | BlockTask
+    task: KernelTask | FactsTask | BlockTask
+    injection: Injection | None = None
+    kernels: dict[str, str] = {}
+
+
+class Announced(msgspec.Struct, frozen=True, tag="announced"):
+    """Something that whoever waits should be told."""
+
+    text: str
+
+
+class KernelsSettled(msgspec.Struct, frozen=True, tag="kernels"):
+    """What each subject/variant runs on; `reason` is why the fused operator can't be had, if so."""
+
+    kernels: dict[str, str]
+    reason: str
+
+
+class Refused(msgspec.Struct, frozen=True, tag="refused"):
+    """What was asked for can't be had; a sentence for the user."""
+
+    message: str
 
 
 class Begin(msgspec.Struct, frozen=True, tag="begin"):
@@ -78,11 +111,14 @@ class Begin(msgspec.Struct, frozen=True, tag="begin"):
 
 
 class ModelFacts(msgspec.Struct, frozen=True, tag="model"):
-    """Facts of a variant that no engine and no batch changes."""
+    """Facts of a variant that no engine and no batch changes. `kernel` is what its activations run on, empty
+    where they have no choice.
+    """
 
     subject: str
     variant: str
     facts: tuple[Fact, ...]
+    kernel: str = ""
 
 
 class CaseFacts(msgspec.Struct, frozen=True, tag="facts"):
@@ -151,6 +187,9 @@ class Lost(msgspec.Struct, frozen=True, tag="lost"):
 
 Event = (
     Begin
+    | Announced
+    | KernelsSettled
+    | Refused
     | ModelFacts
     | CaseFacts
     | Measured

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bench.case import Case
 from bench.errors import InputError
+from bench.inject import Injection
 from bench.journal import Journal
 from bench.launch import Launch
-from bench.messages import BlockTask, DiskFull, Event, FactsTask, Request
+from bench.messages import BlockTask, DiskFull, Event, FactsTask, KernelTask, Request
 from bench.presets.schema import SubjectSpec
 from bench.record import Protocol
 
@@ -18,7 +19,12 @@ __all__ = ["Context", "Plan"]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to run. `folder` is where exported programs go; `max_time_s` 0 is no limit."""
+    """What to run. `folder` is where exported programs go; `max_time_s` 0 is no limit.
+
+    `kernels` maps subject/variant to what it has to run on, for those that must not choose by themselves.
+    `withheld` are keys of cases that count in the order of groups and are not run; `injection` slows cases on
+    purpose.
+    """
 
     subjects: tuple[SubjectSpec, ...]
     cases: tuple[Case, ...]
@@ -28,6 +34,9 @@ class Plan:
     folder: str
     weights: dict[str, str]
     max_time_s: float
+    kernels: dict[str, str] = field(default_factory=dict)
+    withheld: frozenset[str] = frozenset()
+    injection: Injection | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +47,7 @@ class Context:
     journal: Journal
     launch: Launch
 
-    def events(self, task: FactsTask | BlockTask) -> Iterator[Event]:
+    def events(self, task: KernelTask | FactsTask | BlockTask) -> Iterator[Event]:
         """A worker's events, but for the one that ends the run. Raises InputError on a full disk."""
         plan = self.plan
         request = Request(
@@ -49,6 +58,8 @@ class Context:
             folder=plan.folder,
             weights=plan.weights,
             task=task,
+            injection=plan.injection,
+            kernels=plan.kernels,
         )
         for event in self.launch(request):
             if isinstance(event, DiskFull):

@@ -19,6 +19,8 @@ __all__ = [
     "latency_percentile",
     "latency_series",
     "ratio_to_reference",
+    "spoilt_blocks",
+    "time_ratio",
     "unsettled_blocks",
     "warnings",
 ]
@@ -78,11 +80,16 @@ def _too_disturbed(windows: Sequence[Window], protocol: Protocol) -> bool:
     return sum(bool(window.discarded) for window in windows) > protocol.max_discarded * len(windows)
 
 
+def spoilt_blocks(record: Record, protocol: Protocol) -> frozenset[int]:
+    """Blocks too disturbed to be estimated without their disturbed bursts."""
+    found = _by_block(_measured(record))
+    return frozenset(block for block in found if _too_disturbed(found[block], protocol))
+
+
 def disturbed_but_used(record: Record, protocol: Protocol) -> int:
     """How many discarded bursts are used all the same, in blocks that are too disturbed to spare them."""
-    blocks = _by_block(_measured(record)).values()
-    spoilt = [windows for windows in blocks if _too_disturbed(windows, protocol)]
-    return sum(bool(window.discarded) for windows in spoilt for window in windows)
+    spoilt = spoilt_blocks(record, protocol)
+    return sum(bool(window.discarded) for window in _measured(record) if window.block in spoilt)
 
 
 def case_result(record: Record, protocol: Protocol) -> CaseResult:
@@ -114,11 +121,22 @@ def _inconclusive(blocks: Mapping[int, Sequence[Window]], protocol: Protocol) ->
 
 
 def ratio_to_reference(record: Record, reference: Record, protocol: Protocol) -> Estimate:
-    """Throughput of `record` over that of `reference`, paired inside the blocks that both ran whole."""
-    cut = {*record.unpaired, *reference.unpaired}
-    own, other = block_values(record, protocol), block_values(reference, protocol)
-    blocks = [block for block in own if block in other and block not in cut]
-    return ratio_estimate([other[b] for b in blocks], [own[b] for b in blocks], protocol.confidence)
+    """Throughput over that of any other record of the group, paired inside the blocks that both ran whole."""
+    own, other = _paired(record, reference, protocol)
+    return ratio_estimate(other, own, protocol.confidence)
+
+
+def time_ratio(record: Record, other: Record, protocol: Protocol) -> Estimate:
+    """Time of a step of `record` over that of `other`, of the same group, paired like throughputs."""
+    return ratio_estimate(*_paired(record, other, protocol), protocol.confidence)
+
+
+def _paired(record: Record, other: Record, protocol: Protocol) -> tuple[list[float], list[float]]:
+    """Both records' values of the blocks that both ran whole."""
+    cut = {*record.unpaired, *other.unpaired}
+    own, theirs = block_values(record, protocol), block_values(other, protocol)
+    blocks = [block for block in own if block in theirs and block not in cut]
+    return [own[block] for block in blocks], [theirs[block] for block in blocks]
 
 
 def latency_percentile(record: Record, percent: float) -> float | None:

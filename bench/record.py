@@ -13,6 +13,9 @@ from msgspec import Meta
 
 from bench.case import Case, Condition
 from bench.environment import Environment
+from bench.protocol import Protocol
+from bench.ratio_target import RatioTarget
+from bench.shard import Shard
 from bench.units import Direction, Unit
 
 __all__ = [
@@ -36,8 +39,9 @@ __all__ = [
     "Window",
 ]
 
-# 1: first schema. Optional fields added since need no new number, because older files load unchanged; a file
-#    that has one is refused by an older version, as an unknown key. They are: Disturbance.gpu.
+# 1: first schema. Optional fields added since need no new number: older files load unchanged, and an older
+#    version refuses a file that has one. They are: Disturbance.gpu, Protocol.retains_memory,
+#    Session.pair, Session.ratio_targets, Session.shard, Session.whole_plan.
 SCHEMA_VERSION = 1
 
 # Bounds are checked where a file is read: a figure beyond them was never measured.
@@ -179,36 +183,6 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     skipped: Failure | None = None
 
 
-class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """How a session measured; the defaults are the protocol of the documentation.
-
-    Times in milliseconds (`_ms`) or seconds (`_s`); `max_*` shares between 0 and 1.
-    """
-
-    reference: str
-    seed: Annotated[int, Meta(ge=0)] = 0
-    blocks: Positive = 9
-    rounds: Positive = 5
-    max_rounds: Positive = 10
-    burst_ms: NonNegative = 20.0
-    min_iterations: Positive = 5
-    max_iterations: Positive = 2000
-    case_seconds: NonNegative = 10.0
-    relative_interval: Share = 0.0
-    warmup_tolerance: Share = 0.05
-    max_warmup_bursts: Index = 8
-    timeout_s: NonNegative = 120.0
-    max_steal: Share = 0.05
-    max_foreign: Share = 0.10
-    max_pressure: Share = 0.10
-    max_switches_per_second: NonNegative = 500.0
-    max_discarded: Share = 0.5
-    # Far from 1, the number of blocks that an interval needs stays a number that can be counted to.
-    confidence: Annotated[float, Meta(gt=0, le=0.999999)] = 0.95
-    # Of the largest output. oneDNN rounds in another order: 2e-4 was seen on MobileNetV2 with random weights.
-    parity_tolerance: float = 1e-3
-
-
 class BlockOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The order in which a block ran its groups, and each group's variants in its first round."""
 
@@ -219,7 +193,10 @@ class BlockOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
 class Session(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One run of the harness on one machine. `started` is UTC; `command` reproduces it.
 
-    `target` is the accuracy to reach (0 to 1) and `target_source` where that figure comes from.
+    `target` is the accuracy to reach (0 to 1), from `target_source`; `ratio_targets` are all of the preset's.
+    Two sessions with one `pair`, if it isn't empty, are the two sides of one `ab`: block i of the one and
+    block i of the other ran directly after one another. A session with a `shard` planned only that
+    part of the `whole_plan`.
     """
 
     id: str
@@ -234,6 +211,10 @@ class Session(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     target: Share | None = None
     target_source: str = ""
     planned: tuple[Case, ...] = ()
+    pair: str = ""
+    ratio_targets: tuple[RatioTarget, ...] = ()
+    shard: Shard | None = None
+    whole_plan: tuple[Case, ...] = ()
 
 
 class Suite(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

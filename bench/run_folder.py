@@ -11,8 +11,10 @@ from urllib.parse import quote
 
 import msgspec
 
+from bench.case import Case
 from bench.errors import InputError, UsageError
 from bench.presets.schema import Preset
+from bench.shard import Shard, of_shard
 from bench.storage import SUITE_FILE, write_atomically
 
 __all__ = ["RunFolder", "RunRequest"]
@@ -22,13 +24,22 @@ _LOCK = ".lock"
 
 
 class RunRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a run folder was made for; a resumed run must ask for the same. `started` is UTC."""
+    """What a run folder was made for; a resumed run must ask for the same. `started` is UTC.
+
+    `shard` None is the whole preset.
+    """
 
     preset: Preset
     threads: int
     session: str
     command: str
     started: str
+    shard: Shard | None = None
+
+    def cases(self) -> tuple[Case, ...]:
+        """What this run measures."""
+        cases = self.preset.cases()
+        return cases if self.shard is None else of_shard(cases, self.shard)
 
 
 class RunFolder:
@@ -108,15 +119,23 @@ class RunFolder:
         """The request in the folder, which must be for the same work; or this one, now written there."""
         path = self.path / _REQUEST
         if not path.exists():
-            write_atomically(path, msgspec.json.format(msgspec.json.encode(request), indent=1) + b"\n")
-            return request
+            return self._written(request)
         try:
             standing = msgspec.json.decode(path.read_bytes(), type=RunRequest)
         except msgspec.DecodeError as error:
             raise InputError(f"{path}: damaged ({error}); start again in another folder") from error
-        if (standing.preset, standing.threads) != (request.preset, request.threads):
+        same = (standing.preset, standing.threads) == (request.preset, request.threads)
+        if same and standing.shard is None and request.shard and not self.journal.exists():
+            # What was only trained may still be shared out, in a copy of the folder for each shard.
+            return self._written(request)
+        if not same or standing.shard != request.shard:
             raise UsageError(
                 f"{self.path}: was started with other settings ({standing.command}); resume it with the "
                 "same, or give another folder"
             )
         return standing
+
+    def _written(self, request: RunRequest) -> RunRequest:
+        content = msgspec.json.format(msgspec.json.encode(request), indent=1) + b"\n"
+        write_atomically(self.path / _REQUEST, content)
+        return request

@@ -74,28 +74,37 @@ def load_suite(target: Path) -> Suite:
     except OSError as error:
         raise InputError(f"{path}: can't be read ({error.strerror})") from error
     try:
-        version = msgspec.json.decode(content, type=_Version).schema_version
+        suite = msgspec.json.decode(content, type=Suite)
+    except (ValueError, RecursionError) as error:
+        # What this version can't read may be of a newer one.
+        _check_version(path, _version(path, content))
+        raise InputError(f"{path}: not a valid suite ({error}); measure again") from error
+    _check_version(path, suite.schema_version)
+    if (series := _timeless(suite)) is not None:
+        raise InputError(f"{path}: not a valid suite ({series.metric} has a time of nothing); measure again")
+    return suite
+
+
+def _version(path: Path, content: bytes) -> int:
+    try:
+        return msgspec.json.decode(content, type=_Version).schema_version
     except (ValueError, RecursionError) as error:
         raise InputError(
             f"{path}: not a suite file, or cut short ({error}); remake it with `dyrelu-bench run --resume`"
         ) from error
+
+
+def _check_version(path: Path, version: int) -> None:
     if version > SCHEMA_VERSION:
         raise InputError(
             f"{path}: schema {version} is newer than this version reads ({SCHEMA_VERSION}); "
             "upgrade dyrelu-bench"
         )
-    try:
-        suite = msgspec.json.decode(content, type=Suite)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not a valid suite ({error}); measure again") from error
-    if (series := _timeless(suite)) is not None:
-        raise InputError(f"{path}: not a valid suite ({series.metric} has a time of nothing); measure again")
-    return suite
 
 
 def _timeless(suite: Suite) -> Series | None:
     """A series with a time of nothing, which only the harness's own overhead can have."""
     found = [series for session in suite.sessions for series in session.calibration]
     found += [series for record in suite.records for series in record.series]
-    timed = (series for series in found if series.metric != HARNESS_OVERHEAD)
-    return next((s for s in timed if any(min(window.values) < _LEAST_TIME for window in s.windows)), None)
+    timed = (series for series in found if series.metric != HARNESS_OVERHEAD and series.windows)
+    return next((s for s in timed if min(map(min, [w.values for w in s.windows])) < _LEAST_TIME), None)

@@ -10,7 +10,21 @@ from typing import NoReturn, ParamSpec
 
 import typer
 
-from bench.cli import env, listing, report, run, suite, train
+from bench.cli import (
+    ab,
+    build_kernels,
+    check,
+    compare,
+    env,
+    history,
+    listing,
+    merge,
+    report,
+    run,
+    selftest,
+    suite,
+    train,
+)
 from bench.errors import BenchError, ExitStatus
 from bench.subjects import subject_errors
 
@@ -59,6 +73,13 @@ for _name, _function in (
     ("train", train.train),
     ("run", run.run),
     ("report", report.report),
+    ("compare", compare.compare),
+    ("ab", ab.ab),
+    ("selftest", selftest.selftest),
+    ("check", check.check),
+    ("merge", merge.merge),
+    ("history", history.history),
+    ("build-kernels", build_kernels.build_kernels),
     ("list", listing.list_),
     ("env", env.env),
 ):

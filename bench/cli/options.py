@@ -19,6 +19,7 @@ from bench import engines
 from bench.errors import MissingDependency, UsageError
 from bench.presets import Changes, Preset, load_preset, with_changes
 from bench.run_folder import RunFolder, RunRequest
+from bench.shard import parse_shard
 from bench.subjects import check_subject, given_weights, known_recipes, launched_ranks
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ __all__ = [
     "PresetName",
     "Resume",
     "Seed",
+    "ShardText",
     "Threads",
     "Timeout",
     "Variants",
@@ -73,6 +75,10 @@ Input = Annotated[
 Threads = Annotated[int | None, typer.Option("--threads", help="CPU threads (default: all cores).")]
 Seed = Annotated[int | None, typer.Option("--seed", help="Seed of the order of groups and variants.")]
 Blocks = Annotated[int | None, typer.Option("--blocks", help="Worker processes whose medians are compared.")]
+ShardText = Annotated[
+    str | None,
+    typer.Option("--shard", help="Measure only this part of the groups, such as 1/3; `merge` joins them."),
+]
 Epochs = Annotated[int | None, typer.Option("--epochs", help="Epochs instead of the recipe's.")]
 MaxTime = Annotated[
     float | None, typer.Option("--max-time", help="Start no further block after so many minutes.")
@@ -112,7 +118,7 @@ def resolve(name: str, changes: Changes) -> Preset:
         check_subject(subject)
         for variant in subject.variants:
             given_weights(subject, variant)
-    for engine in preset.measure.engines:
+    for engine in preset.engines:
         engines.engine(engine)
     if preset.train is not None and preset.train.recipe not in known_recipes():
         raise UsageError(
@@ -137,8 +143,14 @@ def image_shape(text: str | None) -> tuple[int, ...] | None:
         raise UsageError(f"--input {text}: give whole numbers with commas, such as 3,224,224") from error
 
 
-def make_request(preset: Preset, out: Path | None, resume: bool) -> tuple[RunFolder, RunRequest]:
-    """The folder of this run and what it is to hold. Raises UsageError where there is nothing to resume."""
+def make_request(
+    preset: Preset, out: Path | None, resume: bool, shard: str | None = None
+) -> tuple[RunFolder, RunRequest]:
+    """The folder of this run and what it is to hold. Raises UsageError where there is nothing to resume.
+
+    `shard` is I/N, and UsageError too where the preset can't be shared by so many.
+    """
+    part = None if shard is None else parse_shard(shard)
     if resume and out is None:
         raise UsageError("--resume needs --out, the folder of the run to go on with")
     # The other processes of a distributed job write nothing, and may not see the folder of the first.
@@ -146,14 +158,18 @@ def make_request(preset: Preset, out: Path | None, resume: bool) -> tuple[RunFol
         raise UsageError(f"{out}: holds no run to go on with; leave --resume out")
     now = datetime.now(UTC)
     threads = preset.measure.threads or len(os.sched_getaffinity(0))
-    folder = out or Path("runs") / f"{now:%Y%m%dT%H%M%SZ}-{preset.name}"
+    # Shards start at one time in fresh containers, where even the process may have the same number.
+    name = preset.name if part is None else f"{preset.name}-shard{part.index}of{part.count}"
+    folder = out or Path("runs") / f"{now:%Y%m%dT%H%M%SZ}-{name}"
     request = RunRequest(
         preset=preset,
         threads=threads,
-        session=f"{now:%Y%m%dT%H%M%SZ}-{preset.name}-{os.getpid()}",
+        session=f"{now:%Y%m%dT%H%M%SZ}-{name}-{os.getpid()}",
         command=_command(sys.argv[1:]),
         started=f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        shard=part,
     )
+    request.cases()  # raises early where there are more shards than groups
     return RunFolder(folder), request
 
 

@@ -9,7 +9,8 @@ import typer
 
 from bench.cli.reporting import write_and_show
 from bench.errors import UsageError
-from bench.storage import SUITE_FILE, write_atomically
+from bench.exchange import to_pytest_benchmark
+from bench.storage import SUITE_FILE, load_suite, write_atomically
 
 __all__ = ["report"]
 
@@ -22,17 +23,22 @@ def report(
     export_markdown: Annotated[Path | None, Export] = None,
     export_csv: Annotated[Path | None, Export] = None,
     export_json: Annotated[Path | None, Export] = None,
+    export_pytest_benchmark: Annotated[Path | None, Export] = None,
 ) -> int:
     """Write report.md, the CSV files and the plots again from suite.json and the training logs.
 
-    The exports are the report, results.csv and the suite.
+    The exports are the report, results.csv, the suite, and its times for `pytest-benchmark compare`.
     """
     folder = _folder(run_dir)
+    # Before anything is written: not every suite fits into that format.
+    times = to_pytest_benchmark(load_suite(folder)) if export_pytest_benchmark is not None else b""
     write_and_show(folder)
     exports = (("report.md", export_markdown), ("results.csv", export_csv), (SUITE_FILE, export_json))
     for name, target in exports:
         if target is not None:
             write_atomically(target, (folder / name).read_bytes())
+    if export_pytest_benchmark is not None:
+        write_atomically(export_pytest_benchmark, times)
     return 0
 
 

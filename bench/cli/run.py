@@ -22,6 +22,7 @@ def run(
     threads: options.Threads = None,
     seed: options.Seed = None,
     blocks: options.Blocks = None,
+    shard: options.ShardText = None,
     epochs: options.Epochs = None,
     max_time: options.MaxTime = None,
     timeout: options.Timeout = None,
@@ -49,7 +50,7 @@ def run(
     chosen = options.resolve(preset, changes)
     options.only_process("run")
     options.need_paddle("run")
-    folder, request = options.make_request(chosen, out, resume)
+    folder, request = options.make_request(chosen, out, resume, shard)
     with folder.claimed(request, resume) as standing:
         with Reporter() as reporter:
             reporter.line(f"writing to {folder.path}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from bench.cli.progress import Reporter
 from bench.errors import ExitStatus, UsageError
+from bench.heap import retain_memory
 from bench.pipeline import Trained, measure, measurement_status, train_all
 from bench.record import Suite
 from bench.run_folder import RunFolder, RunRequest
@@ -24,6 +25,8 @@ def train_stage(
     training = request.preset.train
     if training is None:
         raise UsageError(f"preset {request.preset.name} trains nothing; use the verb run")
+    # A step's large tensors would else be given back to the system and met as new pages in the next.
+    retain_memory()
     results = train_all(folder, request, training, source, reporter, ranks)
     for result in results:
         reporter.line(_sentence(result))
@@ -42,4 +45,4 @@ def _sentence(result: Trained) -> str:
 def measure_stage(folder: RunFolder, request: RunRequest, reporter: Reporter) -> tuple[Suite, ExitStatus]:
     """Measures and writes the suite."""
     suite = measure(folder, request, reporter)
-    return suite, measurement_status(suite.records)
+    return suite, measurement_status(suite)

@@ -21,6 +21,7 @@ def suite(
     threads: options.Threads = None,
     seed: options.Seed = None,
     blocks: options.Blocks = None,
+    shard: options.ShardText = None,
     epochs: options.Epochs = None,
     max_time: options.MaxTime = None,
     timeout: options.Timeout = None,
@@ -44,7 +45,7 @@ def suite(
     chosen = options.resolve(preset, changes)
     options.need_paddle("suite")
     ranks = options.only_process("suite")
-    folder, request = options.make_request(chosen, out, resume)
+    folder, request = options.make_request(chosen, out, resume, shard)
     options.apply_threads(request.threads)
     source = DataSource(data_file, download)
     with folder.claimed(request, resume) as standing:

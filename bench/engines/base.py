@@ -31,18 +31,25 @@ class Job:
 class Prepared:
     """A model ready to run at one input.
 
-    `step` runs it once and returns when the device has finished; `output` gives the last step's result.
+    `step` runs it once and returns when the device has finished; `output` gives the last step's result, and
+    `gradient`, where a step goes backwards too, the gradient of the first parameter.
     """
 
     step: Callable[[], None]
     output: Callable[[], np.ndarray[Any, Any]]
+    gradient: Callable[[], np.ndarray[Any, Any]] | None = None
 
 
 class Engine(Protocol):
-    """One way of running a model."""
+    """One way of running a model.
+
+    `reference` names the engine whose output on Paddle's own operators this one's has to equal. An engine
+    that names itself runs on those as well while facts are taken, and is held to what it gave there.
+    """
 
     name: str
     title: str
+    reference: str
 
     def unavailable(self) -> str:
         """Why this engine can't run here, with the remedy; empty where it can."""

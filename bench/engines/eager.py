@@ -28,6 +28,7 @@ def synchroniser(device: Any) -> Callable[[], None] | None:
 class _Eager:
     name = "eager"
     title = "eager Paddle"
+    reference = "eager"
 
     def unavailable(self) -> str:
         return ""

@@ -28,6 +28,7 @@ _GPU_POOL_MIB = 1
 class _Inference:
     name = "inference"
     title = "Paddle Inference"
+    reference = "eager"
 
     def unavailable(self) -> str:
         return ""

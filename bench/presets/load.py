@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from bench.errors import InputError, UsageError
+from bench.presets.ratio_targets import check_ratio_targets
 from bench.presets.schema import (
     Changes,
     DyReLUSpec,
@@ -20,6 +21,7 @@ from bench.presets.schema import (
     SubjectSpec,
     Training,
 )
+from bench.ratio_target import RatioTarget
 
 __all__ = ["load_preset", "preset_names", "with_changes"]
 
@@ -30,6 +32,7 @@ _TABLES: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "$.subjects[...].models[...]": (ModelEntry,),
     "$.measure": (Measurement,),
     "$.train": (Training,),
+    "$.targets[...]": (RatioTarget,),
 }
 
 
@@ -70,6 +73,8 @@ def _decode(content: bytes, source: str) -> Preset:
             f"preset {source}: train.targets names {unknown[0]!r}, which isn't trained; it takes "
             f"{', '.join(preset.subjects[0].variants)}"
         )
+    # Only here: a flag may leave out what a target names, which is then not judged.
+    check_ratio_targets(preset, f"preset {source}")
     return _checked(preset, f"preset {source}")
 
 
@@ -78,7 +83,7 @@ def _explain(message: str) -> str:
     found = re.search(r"unknown field `(?P<key>[^`]*)`(?: - at `(?P<path>[^`]*)`)?", message)
     if not found:
         return message
-    path = found["path"] or "$"
+    path = re.sub(r"\[\d+\]", "[...]", found["path"] or "$")
     known = sorted({name for table in _TABLES.get(path, ()) for name in table.__struct_fields__})
     table = f"[{path[2:].replace('[...]', '')}]" if path != "$" else "the top level"
     return f"unknown key {found['key']!r} in {table}; it takes {', '.join(known)}"
@@ -88,8 +93,8 @@ def _checked(preset: Preset, source: str) -> Preset:
     for what, values in (
         ("subjects", [subject.name for subject in preset.subjects]),
         *(("variants", subject.variants) for subject in preset.subjects),
-        ("batches", preset.measure.batches),
-        ("engines", preset.measure.engines),
+        *(("batches", holder.batches or ()) for holder in (preset.measure, *preset.subjects)),
+        *(("engines", holder.engines or ()) for holder in (preset.measure, *preset.subjects)),
     ):
         repeated = sorted({str(value) for value in values if list(values).count(value) > 1})
         if repeated:
@@ -108,9 +113,11 @@ def with_changes(preset: Preset, changes: Changes) -> Preset:
     subjects, train = preset.subjects, preset.train
     if changes.models is not None:
         subjects, train = (_models(changes),), None
-        preset = msgspec.structs.replace(preset, name="models", description="models of the command line")
+        about = "models of the command line"
+        preset = msgspec.structs.replace(preset, name="models", description=about, targets=())
     elif changes.image is not None or changes.weights is not None:
         raise UsageError("--input and --weights go with --model; a preset's networks have their own")
+    subjects = tuple(_without_own(subject, changes) for subject in subjects)
     if changes.variants is not None:
         subjects = _only(subjects, changes.variants)
     if changes.epochs is not None:
@@ -124,6 +131,12 @@ def with_changes(preset: Preset, changes: Changes) -> Preset:
     except msgspec.ValidationError as error:
         raise UsageError(_flag_message(str(error))) from error
     return _checked(changed, "command line")
+
+
+def _without_own(subject: SubjectSpec, changes: Changes) -> SubjectSpec:
+    """A flag says what every subject is measured on, also one that the preset gives engines of its own."""
+    given = [field for field in ("batches", "engines") if getattr(changes, field) is not None]
+    return msgspec.structs.replace(subject, **dict.fromkeys(given)) if given else subject
 
 
 def _models(changes: Changes) -> ModelsSpec:

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from bench.case import Case, DType
+from bench.ratio_target import RatioTarget
 
 __all__ = [
     "Changes",
@@ -29,6 +30,8 @@ Duration = Annotated[float, Meta(gt=0, le=1e6)]
 Seed = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Name = Annotated[str, Meta(min_length=1)]
+Batches = Annotated[tuple[Positive, ...], Meta(min_length=1)]
+Engines = Annotated[tuple[Name, ...], Meta(min_length=1)]
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,10 +46,12 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class DyReLUSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="dyrelu"):
     """The project's own networks: one family, several activations.
 
-    `depth` and `stem` are the ResNets'; `width` is the small family's first stage.
+    `depth` and `stem` are the ResNets'; `width` is the small family's first stage. `resnet_sites` is no
+    network but a ResNet's activations alone, each on a map of its own size. `engines` and `batches` are
+    [measure]'s where they aren't given.
     """
 
-    family: Literal["resnet_cifar", "resnet", "mobilenet_v2"]
+    family: Literal["resnet_cifar", "resnet", "resnet_sites", "mobilenet_v2"]
     classes: Positive
     image: tuple[Positive, Positive, Positive]
     variants: Annotated[tuple[Name, ...], Meta(min_length=1)]
@@ -54,13 +59,17 @@ class DyReLUSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fi
     width: Positive = 16
     stem: Literal["cifar", "imagenet"] = "cifar"
     options: Options = Options()
+    engines: Engines | None = None
+    batches: Batches | None = None
 
     @property
     def name(self) -> str:
-        """Such as resnet8-w16, resnet18-cifar or mobilenet_v2."""
+        """Such as resnet8-w16, resnet18-cifar, resnet18-cifar-sites or mobilenet_v2."""
         if self.family == "resnet_cifar":
             return f"resnet{self.depth}-w{self.width}"
-        return f"resnet{self.depth}-{self.stem}" if self.family == "resnet" else self.family
+        if self.family == "mobilenet_v2":
+            return self.family
+        return f"resnet{self.depth}-{self.stem}{'-sites' if self.family == 'resnet_sites' else ''}"
 
 
 class ModelEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,11 +84,13 @@ class ModelEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ModelsSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="models"):
-    """Any Paddle models with one input shape."""
+    """Any Paddle models with one input shape. `engines` and `batches` as for the project's own."""
 
     image: Annotated[tuple[Positive, ...], Meta(min_length=1)]
     models: Annotated[tuple[ModelEntry, ...], Meta(min_length=1)]
     name: Name = "models"
+    engines: Engines | None = None
+    batches: Batches | None = None
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -117,8 +128,8 @@ class Measurement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     address space of a worker.
     """
 
-    batches: Annotated[tuple[Positive, ...], Meta(min_length=1)]
-    engines: Annotated[tuple[Name, ...], Meta(min_length=1)]
+    batches: Batches
+    engines: Engines
     dtype: DType = DType.FLOAT32
     threads: Annotated[int, Meta(ge=0, le=4096)] = 0
     seed: Seed = 0
@@ -136,7 +147,7 @@ class Measurement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A whole job. The first variant of the first subject is the one that ratios are taken to.
 
-    Only the first subject is trained.
+    Only the first subject is trained. `targets` are bounds on ratios; those of accuracies are [train]'s.
     """
 
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -144,25 +155,34 @@ class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     subjects: Annotated[tuple[SubjectSpec, ...], Meta(min_length=1)]
     measure: Measurement
     train: Training | None = None
+    targets: tuple[RatioTarget, ...] = ()
 
     @property
     def reference(self) -> str:
         """The variant that ratios are taken to."""
         return self.subjects[0].variants[0]
 
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """Every engine that any subject is measured on."""
+        return tuple(dict.fromkeys(case.engine for case in self.cases()))
+
     def cases(self) -> tuple[Case, ...]:
         """Every case, by subject, engine, batch (ascending) and variant."""
         return tuple(
             Case(subject.name, variant, batch, subject.image, self.measure.dtype, engine)
             for subject in self.subjects
-            for engine in self.measure.engines
-            for batch in sorted(self.measure.batches)
+            for engine in subject.engines or self.measure.engines
+            for batch in sorted(subject.batches or self.measure.batches)
             for variant in subject.variants
         )
 
 
 class Changes(msgspec.Struct, frozen=True):
-    """What the command line changes in a preset; None leaves it as it is."""
+    """What the command line changes in a preset; None leaves it as it is.
+
+    `batches` and `engines` take the place of [measure]'s and of every subject's own.
+    """
 
     variants: tuple[str, ...] | None = None
     batches: tuple[int, ...] | None = None

@@ -7,7 +7,19 @@ import math
 from bench.record import Bound, Fact
 from bench.statistics import Estimate
 
-__all__ = ["amount", "bytes_text", "estimate", "exact", "fact_text", "percent", "points", "ratio", "relative"]
+__all__ = [
+    "amount",
+    "bound",
+    "bytes_text",
+    "estimate",
+    "exact",
+    "fact_text",
+    "percent",
+    "points",
+    "ratio",
+    "relative",
+    "threshold",
+]
 
 _KIB = 1024.0
 
@@ -41,6 +53,12 @@ def ratio(found: Estimate) -> str:
 def exact(value: float) -> str:
     """A count, all digits, thousands grouped."""
     return f"{value:,.0f}"
+
+
+def bound(value: float, at_least: bool) -> str:
+    """A bound on a ratio, with two decimals where these say it exactly."""
+    text = f"{value:.2f}" if round(value, 2) == value else f"{value:g}"
+    return f"{'≥' if at_least else '≤'} {text}"
 
 
 def bytes_text(value: float) -> str:

@@ -11,6 +11,7 @@ from bench.report.protocol import protocol_section
 from bench.report.sections import comparison_section, memory_section, training_section
 from bench.report.sentences import summary
 from bench.report.table import Report
+from bench.report.targets import targets_section
 from bench.report.text import escape
 from bench.report.timing import timing_section
 
@@ -22,6 +23,7 @@ def markdown(report: Report, plots: Mapping[str, str]) -> str:
     sections = [
         _title(report),
         f"## Summary\n\n{bullets(summary(report))}",
+        targets_section(report, plots),
         comparison_section(report, plots),
         timing_section(report, plots),
         memory_section(report, plots),

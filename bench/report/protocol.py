@@ -28,6 +28,14 @@ _CONVENTION = (
     "the operator is named."
 )
 
+_RETAINED = (
+    "Workers keep memory that they free: else the C library gives large blocks back and a step meets new "
+    "pages again, as many as the history of the heap decides."
+)
+
+# The engine whose steps go backwards too.
+_TRAINING = "training"
+
 _GPU_DISCARDING = (
     "On the GPU a burst is discarded as well where the clocks were held down (by heat, power, the hardware) "
     "or another process was computing there, before its first step or after its last; what is unknown "
@@ -65,10 +73,18 @@ def _sentences(report: Report, session: Session) -> list[str]:
         _discarding(protocol),
         *([_GPU_DISCARDING] if any(has_gpu_state(record) for record in records) else []),
         _estimates(protocol),
-        f"An engine's output had to match that of eager float32 within {protocol.parity_tolerance:g} of its "
-        "largest value before its times counted.",
+        *([_RETAINED] if protocol.retains_memory else []),
+        _parity(protocol, records),
         *_stops(records),
+        *_shard(session),
     ]
+
+
+def _shard(session: Session) -> list[str]:
+    if session.shard is None:
+        return []
+    others = len(session.whole_plan) - len(session.planned)
+    return [f"Shard {session.shard} of the plan: {others} further cases are the other shards'."]
 
 
 def _blocks(protocol: Protocol) -> str:
@@ -120,6 +136,19 @@ def _estimates(protocol: Protocol) -> str:
         f"{blocks_needed(protocol.confidence)} blocks. Ratios to {escape(protocol.reference)} are taken "
         "inside each block first. Percentiles are over single undisturbed steps."
     )
+
+
+def _parity(protocol: Protocol, records: list[Record]) -> str:
+    line = (
+        "An engine's output had to match that of eager Paddle on plain operators in float32 within "
+        f"{protocol.parity_tolerance:g} of its largest value before its times counted"
+    )
+    if any(record.case.engine == _TRAINING for record in records):
+        line += (
+            "; a training step's that of such a step on plain operators, and the gradient of its first "
+            f"parameter within {protocol.gradient_tolerance:g}"
+        )
+    return f"{line}."
 
 
 def _stops(records: list[Record]) -> list[str]:

@@ -9,6 +9,7 @@ from bench.report.accuracy import accuracy_difference, standard_error
 from bench.report.comparison import VariantRow, comparison
 from bench.report.formats import bytes_text, estimate, exact, percent, points, ratio, relative, threshold
 from bench.report.table import CaseRow, Panel, Report, Status, counts
+from bench.report.targets import targets_summary
 from bench.report.text import escape
 
 __all__ = ["summary"]
@@ -19,6 +20,7 @@ def summary(report: Report) -> tuple[str, ...]:
     rows = comparison(report)
     lines = [
         *_target(rows),
+        *targets_summary(report),
         *_accuracy(report, rows),
         *_speed(report, rows),
         *_size(report, rows),

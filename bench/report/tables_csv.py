@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
-import pandas as pd
-
 from bench.quality import LATENCY, latency_percentile
+from bench.ratios import Ratio
 from bench.record import Bound, Fact, Record
 from bench.report.accuracy import Accuracy
+from bench.report.cells import Cells, csv_text, estimate_cells, number, shape_text
 from bench.report.comparison import COST_METRICS, VariantRow, comparison
 from bench.report.table import CaseRow, Report, Status
 from bench.report.text import guard
 from bench.report.timing import PERCENTILES, step_count
 from bench.report.tipc import TIPC_KEYS, tipc_cells
-from bench.statistics import Estimate, samples_needed
+from bench.statistics import samples_needed
 from bench.units import Direction, Unit
 
 __all__ = ["comparison_csv", "results_csv", "training_csv"]
@@ -47,41 +45,24 @@ _TRAINING = (
     "duration_s",
 )
 
-Cells = dict[str, str]
-
-
-def _csv(columns: Sequence[str], rows: Iterable[Cells]) -> str:
-    frame = pd.DataFrame([[row.get(column, "") for column in columns] for row in rows], columns=list(columns))
-    return str(frame.to_csv(index=False, lineterminator="\n"))
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return ""
-    return str(value) if isinstance(value, int) else f"{value:.9g}"
-
-
-def _image(shape: Iterable[int]) -> str:
-    return "x".join(map(str, shape))
-
 
 def comparison_csv(report: Report) -> str:
     """The comparison table: one row a variant. Accuracies are fractions (0 to 1) with 95% intervals."""
-    return _csv(_COMPARISON, [_comparison_row(row) for row in comparison(report)])
+    return csv_text(_COMPARISON, [_comparison_row(row) for row in comparison(report)])
 
 
 def _comparison_row(row: VariantRow) -> Cells:
     setting, test = row.setting, row.test
     cells = {
         "subject": guard(setting.subject) if setting else "",
-        "image": _image(setting.image) if setting else "",
+        "image": shape_text(setting.image) if setting else "",
         "dtype": setting.dtype.value if setting else "",
         "variant": guard(row.variant),
         "is_reference": "yes" if row.is_reference else "no",
         "seeds": str(len(row.runs)),
         "test_interval_method": test.method if test else "",
         "test_images": str(test.images) if test else "",
-        "target_accuracy_fraction": _number(row.target.value) if row.target else "",
+        "target_accuracy_fraction": number(row.target.value) if row.target else "",
         "target_reached": {True: "yes", False: "no", None: ""}[row.reached],
         "seeds_reached": str(row.seeds_reached) if row.target and test else "",
         "notes": guard("; ".join(dict.fromkeys(fact.note for fact in row.facts if fact.note))),
@@ -90,20 +71,20 @@ def _comparison_row(row: VariantRow) -> Cells:
         cells |= _accuracy(f"{split}_accuracy_fraction", found)
     for metric in COST_METRICS:
         fact, name = row.fact(metric), _COST_COLUMNS[metric]
-        cells |= {name: _number(fact.value), f"{name}_bound": fact.bound.value} if fact else {}
+        cells |= {name: number(fact.value), f"{name}_bound": fact.bound.value} if fact else {}
     return cells
 
 
 def _accuracy(column: str, found: Accuracy | None) -> Cells:
     if found is None:
         return {}
-    ends = {f"{column}_low": _number(found.low), f"{column}_high": _number(found.high)}
-    return {column: _number(found.mean), **ends}
+    ends = {f"{column}_low": number(found.low), f"{column}_high": number(found.high)}
+    return {column: number(found.mean), **ends}
 
 
 def results_csv(report: Report) -> str:
     """Tidy: one row a case and metric. A case without times keeps its row, with the reason."""
-    return _csv(_RESULTS, [{**_case(row), **cells} for row in report.rows for cells in _metrics(row)])
+    return csv_text(_RESULTS, [{**_case(row), **cells} for row in report.rows for cells in _metrics(row)])
 
 
 def _case(row: CaseRow) -> Cells:
@@ -115,7 +96,7 @@ def _case(row: CaseRow) -> Cells:
         "variant": guard(case.variant),
         "engine": guard(case.engine),
         "dtype": case.dtype.value,
-        "image": _image(case.image),
+        "image": shape_text(case.image),
         "batch": str(case.batch),
     }
     if condition is None:
@@ -146,38 +127,37 @@ def _times(row: CaseRow) -> list[Cells]:
         return [latency | doubt, throughput | doubt]
     confidence = row.session.protocol.confidence
     found = [
-        latency | _estimate(row.result.latency_ms, confidence) | doubt,
-        throughput | _estimate(row.result.throughput, confidence) | doubt | _tipc(row),
+        latency | estimate_cells(row.result.latency_ms, confidence) | doubt,
+        throughput | estimate_cells(row.result.throughput, confidence) | doubt | _tipc(row),
         *({**latency, **_percentile(row.record, percent, doubt)} for percent in PERCENTILES),
     ]
     if not row.is_reference:
-        ratio = {"metric": "throughput_ratio", "kind": "ratio", "unit": "1", "direction": higher}
-        status = Status.OK if not row.ratio_reason else Status.INCONCLUSIVE
-        state = {"status": status.value, "reason": guard(row.ratio_reason)}
-        found.append(ratio | (_estimate(row.ratio, confidence) if row.ratio else {}) | state)
-    return found
+        found.append(_ratio("throughput_ratio", Ratio(row.ratio, row.ratio_reason), confidence))
+    others = [(name, other) for name, other in row.others if name != row.case.variant]
+    return [*found, *(_ratio(f"throughput_ratio_to_{name}", other, confidence) for name, other in others)]
+
+
+def _ratio(metric: str, found: Ratio, confidence: float) -> Cells:
+    return {
+        "metric": guard(metric),
+        "kind": "ratio",
+        "unit": "1",
+        "direction": Direction.HIGHER_IS_BETTER.value,
+        **(estimate_cells(found.estimate, confidence) if found.estimate else {}),
+        "status": (Status.INCONCLUSIVE if found.reason else Status.OK).value,
+        "reason": guard(found.reason),
+    }
 
 
 def _tipc(row: CaseRow) -> Cells:
     return {key: guard(str(value)) for key, value in tipc_cells(row).items()}
 
 
-def _estimate(found: Estimate, confidence: float) -> Cells:
-    cells = {"value": _number(found.value), "n": str(found.n)}
-    if not found.has_interval:
-        return cells
-    return cells | {
-        "low": _number(found.low),
-        "high": _number(found.high),
-        "confidence": _number(confidence),
-    }
-
-
 def _percentile(record: Record, percent: float, doubt: Cells) -> Cells:
     value, samples = latency_percentile(record, percent), step_count(record)
     cells = {"metric": f"{LATENCY}_p{percent:g}", "kind": "percentile", "n": str(samples), **doubt}
     if value is not None:
-        return cells | {"value": _number(value)}
+        return cells | {"value": number(value)}
     reason = f"needs {samples_needed(percent)} undisturbed steps, there are {samples}"
     return cells | {"status": Status.INCONCLUSIVE.value, "reason": reason}
 
@@ -188,7 +168,7 @@ def _fact(fact: Fact) -> Cells:
         "kind": "fact",
         "unit": fact.unit.value,
         "direction": Direction.LOWER_IS_BETTER.value,
-        "value": _number(fact.value),
+        "value": number(fact.value),
         "bound": fact.bound.value,
         "status": Status.OK.value,
         # A note on a lower bound is its reason; other notes are said here too, so that none is lost.
@@ -198,7 +178,7 @@ def _fact(fact: Fact) -> Cells:
 
 def training_csv(report: Report) -> str:
     """One row an epoch of every run; only the header where nothing was trained."""
-    return _csv(
+    return csv_text(
         _TRAINING,
         [
             {
@@ -208,13 +188,13 @@ def training_csv(report: Report) -> str:
                 "recipe": guard(run.recipe),
                 "status": guard(run.status),
                 "epoch": str(epoch.epoch),
-                "loss": _number(epoch.loss),
-                "train_accuracy_fraction": _number(epoch.train_accuracy),
-                "validation_loss": _number(epoch.validation_loss),
-                "validation_accuracy_fraction": _number(epoch.validation_accuracy),
-                "learning_rate": _number(epoch.learning_rate),
-                "throughput_images_per_s": _number(epoch.images_per_second),
-                "duration_s": _number(epoch.seconds),
+                "loss": number(epoch.loss),
+                "train_accuracy_fraction": number(epoch.train_accuracy),
+                "validation_loss": number(epoch.validation_loss),
+                "validation_accuracy_fraction": number(epoch.validation_accuracy),
+                "learning_rate": number(epoch.learning_rate),
+                "throughput_images_per_s": number(epoch.images_per_second),
+                "duration_s": number(epoch.seconds),
             }
             for run in report.runs
             for epoch in run.epochs

@@ -12,7 +12,9 @@ from bench.record import Suite
 from bench.report.comparison import VariantRow, comparison
 from bench.report.formats import exact, fact_text, percent
 from bench.report.table import CaseRow, Panel, Report, Setting, Status, assemble, counts
+from bench.report.targets import answers_line, bound_text, quantity, ratio_text
 from bench.report.text import printable, shorten
+from bench.target_answers import Judged
 from bench.training_run import TrainingRun
 
 __all__ = ["closing_line", "terminal_summary"]
@@ -21,13 +23,15 @@ _NAME_LIMIT = 24
 
 
 def terminal_summary(suite: Suite, runs: tuple[TrainingRun, ...]) -> Group:
-    """A table a subject, one row a variant, speeds at each engine's largest batch; and the closing line."""
+    """A table a subject, one row a variant, speeds at each engine's largest batch; targets; the counts."""
     report = assemble(suite, runs)
     parts: list[Table | Text] = []
     for setting in report.settings or (None,):
         if len(report.settings) > 1:
             parts.append(Text(f"{printable(str(setting))}:"))
         parts.append(_table(report, setting))
+    if report.targets:
+        parts += [_targets(report.targets), Text(answers_line(report.targets))]
     return Group(*parts, Text(closing_line(report)))
 
 
@@ -50,6 +54,30 @@ def _table(report: Report, setting: Setting | None) -> Table:
 def closing_line(report: Report) -> str:
     """The last line of a run: `0 failed, 32 measured, 1 inconclusive, 0 missing`."""
     return str(counts(report.rows))
+
+
+def _targets(judged: Sequence[Judged]) -> Text:
+    """A line a target, with what the ratio is of, and below it one a variant, in columns."""
+    rows = [
+        [
+            shorten(printable(one.variant), _NAME_LIMIT),
+            ratio_text(one),
+            bound_text(one.target),
+            one.answer.value,
+        ]
+        for one in judged
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    lines, before = [""], None
+    for one, row in zip(judged, rows, strict=True):
+        target = one.target
+        if (one.session.id, target) != before:
+            before = (one.session.id, target)
+            where = f"{target.subject}, {target.engine} b{target.batch}: {quantity(target)}"
+            lines.append(printable(where))
+        cells = [text.ljust(width) for text, width in zip(row[:3], widths, strict=True)]
+        lines.append("  " + "  ".join([*cells, row[3]]))
+    return Text("\n".join(lines))
 
 
 def _cells(panels: Sequence[Panel], row: VariantRow) -> list[Text]:

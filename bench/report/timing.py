@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bench.quality import latency_percentile, latency_series
+from bench.ratios import Ratio
 from bench.record import Record
 from bench.report.disturbances import discards_section
 from bench.report.formats import amount, estimate, ratio
 from bench.report.layout import Notes, picture, table
 from bench.report.table import CaseRow, Panel, Report, Status
 from bench.report.text import escape, shorten
-from bench.statistics import samples_needed
+from bench.statistics import Estimate, samples_needed
 
 __all__ = ["PERCENTILES", "step_count", "timing_section"]
 
@@ -42,16 +43,17 @@ def _panel_table(panel: Panel) -> str:
     confidence = f"{panel.rows[0].session.protocol.confidence:.0%}"
     header = ["Batch", "Variant", f"Images/s ({confidence} interval)"]
     header += [f"p{percent:g} ms" for percent in PERCENTILES]
-    header += [f"Ratio to {escape(panel.reference)} ({confidence} interval)", "Blocks"]
+    names = (panel.reference, *panel.others)
+    header += [*(f"Ratio to {escape(name)} ({confidence} interval)" for name in names), "Blocks"]
     blanks = {percent: _blank_note(panel, percent) for percent in PERCENTILES}
-    body = [_cells(row, blanks, notes) for row in panel.rows]
+    body = [_cells(row, panel.others, blanks, notes) for row in panel.rows]
     return f"### {escape(panel.label)}\n\n{table(header, body, 2)}{notes.text()}"
 
 
-def _cells(row: CaseRow, blanks: Mapping[float, str], notes: Notes) -> list[str]:
+def _cells(row: CaseRow, others: Sequence[str], blanks: Mapping[float, str], notes: Notes) -> list[str]:
     cells = [str(row.case.batch), escape(row.case.variant)]
     if row.result is None or row.record is None:
-        return [*cells, f"*{row.status.value}*", "", "", "", "", ""]
+        return [*cells, f"*{row.status.value}*", *[""] * (len(PERCENTILES) + len(others) + 2)]
     throughput = estimate(row.result.throughput)
     if row.status is Status.INCONCLUSIVE:
         throughput += f", *inconclusive*{notes.mark(escape(row.reason))}"
@@ -59,17 +61,23 @@ def _cells(row: CaseRow, blanks: Mapping[float, str], notes: Notes) -> list[str]
     for percent in PERCENTILES:
         value = latency_percentile(row.record, percent)
         percentiles.append(notes.mark(blanks[percent]).strip() if value is None else amount(value))
-    return [*cells, throughput, *percentiles, _ratio(row, notes), str(row.result.throughput.n)]
+    to_reference = "1 (reference)" if row.is_reference else _ratio(row.ratio, row.ratio_reason, notes)
+    found = dict(row.others)
+    to_others = [_to_other(row, name, found.get(name), notes) for name in others]
+    return [*cells, throughput, *percentiles, to_reference, *to_others, str(row.result.throughput.n)]
 
 
-def _ratio(row: CaseRow, notes: Notes) -> str:
-    if row.is_reference:
-        return "1 (reference)"
-    if row.ratio is None:
-        return notes.mark(escape(row.ratio_reason)).strip()
-    if row.ratio_reason:
-        return f"{ratio(row.ratio)}, *inconclusive*{notes.mark(escape(row.ratio_reason))}"
-    return ratio(row.ratio)
+def _to_other(row: CaseRow, name: str, found: Ratio | None, notes: Notes) -> str:
+    """Empty where the row's batch size has no such variant."""
+    if found is None:
+        return ""
+    return "1" if row.case.variant == name else _ratio(found.estimate, found.reason, notes)
+
+
+def _ratio(found: Estimate | None, reason: str, notes: Notes) -> str:
+    if found is None:
+        return notes.mark(escape(reason)).strip()
+    return f"{ratio(found)}, *inconclusive*{notes.mark(escape(reason))}" if reason else ratio(found)
 
 
 def _blank_note(panel: Panel, percent: float) -> str:

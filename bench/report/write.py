@@ -8,6 +8,7 @@ from bench.report.markdown import markdown
 from bench.report.plots import PLOTS, draw
 from bench.report.table import assemble
 from bench.report.tables_csv import comparison_csv, results_csv, training_csv
+from bench.report.targets_csv import targets_csv
 from bench.report.tipc import tipc_lines
 from bench.storage import load_suite, write_atomically
 from bench.training_run import read_training_runs, unstarted_logs
@@ -31,6 +32,11 @@ def write_report(run_dir: Path) -> tuple[Path, ...]:
         "training.csv": training_csv(report).encode(),
         "tipc.jsonl": tipc_lines(report).encode(),
     }
+    # Only a preset with ratio targets has this file; published folders of others stay as they are.
+    if report.targets:
+        files["targets.csv"] = targets_csv(report).encode()
+    else:
+        (run_dir / "targets.csv").unlink(missing_ok=True)
     for plot, images in drawn.items():
         files |= {f"plots/{plot.name}.{ending}": content for ending, content in images.items()}
     for name, content in files.items():

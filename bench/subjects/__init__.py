@@ -1,10 +1,19 @@
 """What can be measured and trained: the one place that knows `dyrelu`. The rest uses these names."""
 
+from bench.subjects.kernels import (
+    MODELS_OWN,
+    PLAIN,
+    SettledKernels,
+    build_kernels,
+    kernel_of,
+    kernel_outlook,
+    running,
+    settle_kernels,
+)
 from bench.subjects.networks import (
     Subject,
     check_subject,
     given_weights,
-    kernel,
     known_variants,
     open_subject,
     settle_weights,
@@ -23,18 +32,25 @@ from bench.subjects.training import (
 )
 
 __all__ = [
+    "MODELS_OWN",
+    "PLAIN",
     "DataSource",
+    "SettledKernels",
     "Subject",
     "TrainingRequest",
+    "build_kernels",
     "check_subject",
     "given_weights",
-    "kernel",
+    "kernel_of",
+    "kernel_outlook",
     "known_recipes",
     "known_variants",
     "launched_ranks",
     "load_dataset",
     "open_communicator",
     "open_subject",
+    "running",
+    "settle_kernels",
     "settle_weights",
     "subject_errors",
     "train",

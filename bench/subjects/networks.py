@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,7 +15,6 @@ __all__ = [
     "Subject",
     "check_subject",
     "given_weights",
-    "kernel",
     "known_variants",
     "open_subject",
     "settle_weights",
@@ -52,7 +50,7 @@ def check_subject(spec: SubjectSpec) -> None:
         raise UsageError(f"unknown variant {unknown[0]!r}; choose from {', '.join(names())}")
     if spec.family == "resnet_cifar" and (spec.depth < 8 or (spec.depth - 2) % 6):
         raise UsageError(f"{spec.name}: depth {spec.depth} is not 6n+2; choose 8, 14, 20 or the like")
-    if spec.family == "resnet" and spec.depth not in _RESNET_DEPTHS:
+    if spec.family in ("resnet", "resnet_sites") and spec.depth not in _RESNET_DEPTHS:
         known = ", ".join(map(str, _RESNET_DEPTHS))
         raise UsageError(f"{spec.name}: there is no ResNet of depth {spec.depth}; choose from {known}")
     if spec.family == "mobilenet_v2" and spec.image[0] != 3:
@@ -85,11 +83,6 @@ def variant_options(spec: SubjectSpec, variant: str) -> tuple[tuple[str, str], .
     return tuple((name, str(value)) for name, value in _taken(spec.options, variant).items())
 
 
-def kernel(spec: SubjectSpec) -> str:
-    """Which implementation of the activations was asked for (DYRELU_KERNEL). Needs no Paddle."""
-    return os.environ.get("DYRELU_KERNEL") or "plain" if isinstance(spec, DyReLUSpec) else "model's own"
-
-
 def _taken(options: Options, variant: str) -> dict[str, Any]:
     from dyrelu.activations import options as taken_by
 
@@ -114,44 +107,46 @@ def settle_weights(model: Any, image: tuple[int, ...], file: Path) -> bool:
 
 class _DyReLU:
     def __init__(self, spec: DyReLUSpec) -> None:
-        from dyrelu.kernels import choose
-
-        # A process that only loads exported programs makes no layer, so the operators are registered here.
-        choose()
         self._spec = spec
 
     def build(self, variant: str, weights: Path | None) -> Any:
-        from dyrelu import models
         from dyrelu.activations import build
         from dyrelu.training import initialise, load_weights
 
-        spec = self._spec
-        act_layer = build(variant, **_taken(spec.options, variant))
-        model: Any
-        if spec.family == "resnet_cifar":
-            model = models.resnet_cifar(
-                depth=spec.depth,
-                width=spec.width,
-                act_layer=act_layer,
-                num_classes=spec.classes,
-                in_channels=spec.image[0],
-            )
-        elif spec.family == "resnet":
-            config = models.ResNetConfig(
-                depth=spec.depth,
-                num_classes=spec.classes,
-                stem=models.Stem(spec.stem),
-                in_channels=spec.image[0],
-            )
-            model = models.ResNet(config, act_layer=act_layer)
-        else:
-            model = _mobilenet_v2(spec, act_layer)
+        model = _network(self._spec, build(variant, **_taken(self._spec.options, variant)))
         if weights is None:
             initialise(model, _RANDOM_WEIGHTS_SEED)
         else:
             load_weights(model, weights)
         model.eval()
         return model
+
+
+def _network(spec: DyReLUSpec, act_layer: Any) -> Any:
+    """A new network of the family that is asked for."""
+    from dyrelu import models
+
+    if spec.family == "resnet_cifar":
+        return models.resnet_cifar(
+            depth=spec.depth,
+            width=spec.width,
+            act_layer=act_layer,
+            num_classes=spec.classes,
+            in_channels=spec.image[0],
+        )
+    if spec.family == "resnet_sites":
+        return models.resnet_sites(
+            act_layer=act_layer, depth=spec.depth, stem=models.Stem(spec.stem), image=spec.image
+        )
+    if spec.family == "resnet":
+        config = models.ResNetConfig(
+            depth=spec.depth,
+            num_classes=spec.classes,
+            stem=models.Stem(spec.stem),
+            in_channels=spec.image[0],
+        )
+        return models.ResNet(config, act_layer=act_layer)
+    return _mobilenet_v2(spec, act_layer)
 
 
 def _mobilenet_v2(spec: DyReLUSpec, act_layer: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What the dynamic variants have in common: shapes, hyper function, initialisation."""
+"""What the variants with an operator of their own have in common, and the dynamic ones among them."""
 
 from __future__ import annotations
 
@@ -9,19 +9,41 @@ from dyrelu.errors import ShapeError
 from dyrelu.hyper import HyperFunction, HyperOptions
 from dyrelu.kernels import Kernel, choose, suits
 
-__all__ = ["DynamicReLU"]
+__all__ = ["DynamicReLU", "WithOperator"]
 
 SEQUENCE_RANK = 3  # (N, C, L)
 IMAGE_RANK = 4  # (N, C, H, W)
 
 
-class DynamicReLU(nn.Layer):
+class WithOperator(nn.Layer):
+    """An activation of two formulations: one C++ operator, or Paddle's own operators.
+
+    The operator does the work on the CPU, where `dyrelu.kernels` has it, for float32 and float64. Which
+    formulation a layer takes is settled when it is made.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kernel = choose()
+
+    def takes_fused(self, x: Tensor) -> bool:
+        """Whether this input goes through the operator."""
+        return self.kernel is Kernel.FUSED and suits(x)
+
+    def spell_out(self) -> None:
+        """From now on uses Paddle's own operators, whose work a trace of the program shows."""
+        self.kernel = Kernel.PLAIN
+
+    def extra_repr(self) -> str:
+        return f"kernel={self.kernel.value}"
+
+
+class DynamicReLU(WithOperator):
     """An activation whose coefficients a hyper function makes from its input: y = max_k(a_k * x + b_k).
 
     Shapes: (N, C, L) or (N, C, H, W), float, any N; the result has the shape of the input, and no sample's
-    result depends on another sample. On the CPU one fused operator does the work where `dyrelu.kernels` has
-    it; which formulation a layer takes is settled when it is made. A NaN gives NaN. An infinite input has no
-    defined result: at the start the second slope is 0, and 0 * inf is NaN.
+    result depends on another sample. A NaN gives NaN. An infinite input has no defined result: at the start
+    the second slope is 0, and 0 * inf is NaN.
     Raises ShapeError for another number of axes or channels.
     """
 
@@ -31,7 +53,6 @@ class DynamicReLU(nn.Layer):
         self.k = options.k
         self.reduction = options.reduction
         self.hyper = HyperFunction(channels, outputs, options)
-        self.kernel = choose()
 
     @property
     def hidden(self) -> int:
@@ -59,14 +80,6 @@ class DynamicReLU(nn.Layer):
         # A sequence is an image of one row, so that "the last axis" means the same to both.
         return self._activate(x.unsqueeze(2)).squeeze(2)
 
-    def takes_fused(self, x: Tensor) -> bool:
-        """Whether this input goes through the fused operator: it takes float32 and float64 on the CPU."""
-        return self.kernel is Kernel.FUSED and suits(x)
-
-    def spell_out(self) -> None:
-        """From now on uses Paddle's own operators, whose work a trace of the program shows."""
-        self.kernel = Kernel.PLAIN
-
     def _activate(self, x: Tensor) -> Tensor:
         """The activation of (N, C, H, W)."""
         raise NotImplementedError
@@ -77,4 +90,4 @@ class DynamicReLU(nn.Layer):
 
     def extra_repr(self) -> str:
         sizes = f"channels={self.channels}, k={self.k}, reduction={self.reduction}, hidden={self.hidden}"
-        return f"{sizes}, kernel={self.kernel.value}"
+        return f"{sizes}, {super().extra_repr()}"

@@ -13,7 +13,7 @@ from paddle import Tensor
 from dyrelu.errors import KernelError
 from dyrelu.functional import modulated_max, piecewise_max, split_coefficients, with_start
 from dyrelu.hyper import HyperFunction, HyperOptions
-from dyrelu.kernels.fused import Map, SpatialWeights, fused_ab, fused_c
+from dyrelu.kernels.fused import Map, SpatialWeights, copied, fused_ab, fused_c, parallel_relu
 
 __all__ = ["check"]
 
@@ -34,6 +34,12 @@ def check() -> None:
     try:
         with paddle.enable_grad():
             _compare_all(np.random.default_rng(0))
+    except (RuntimeError, ValueError, OSError) as error:  # which one depends on how Paddle fails
+        words = str(error).strip().splitlines() or [type(error).__name__]
+        raise KernelError(
+            f"the fused operator was built but can't be run ({words[-1]}): "
+            "set DYRELU_KERNEL=plain, and report the processor and the compiler."
+        ) from error
     finally:
         paddle.set_rng_state(state)
 
@@ -58,8 +64,11 @@ def _compare_all(rng: np.random.Generator) -> None:
     def plain_c(x: Tensor) -> Tensor:
         return modulated_max(x, *coefficients(x), _residual_map(x, spatial))
 
-    _compare(plain_b, lambda x: fused_ab(x, hyper, _K), (values, upstream), parameters)
-    _compare(plain_c, lambda x: fused_c(x, hyper, _K, spatial), (values, upstream), [*parameters, weight])
+    data = (values, upstream)
+    _compare(plain_b, lambda x: fused_ab(x, hyper, _K), data, parameters)
+    _compare(plain_c, lambda x: fused_c(x, hyper, _K, spatial), data, [*parameters, weight])
+    _compare(F.relu, parallel_relu, data, [])
+    _compare(paddle.assign, copied, data, [])
 
 
 def _residual_map(x: Tensor, spatial: SpatialWeights) -> Tensor:

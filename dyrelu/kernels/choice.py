@@ -17,9 +17,9 @@ from paddle import _C_ops
 from paddle.utils.cpp_extension.extension_utils import load_op_meta_info_and_register_op
 
 from dyrelu.errors import KernelError, OptionError
-from dyrelu.kernels.build import built_library
+from dyrelu.kernels.build import Library, built_library, library_path
 
-__all__ = ["Kernel", "active", "choose", "register", "using"]
+__all__ = ["Choice", "Kernel", "active", "choose", "outlook", "prepare", "register", "settle", "using"]
 
 _VARIABLE = "DYRELU_KERNEL"
 _AUTO = "auto"
@@ -36,35 +36,59 @@ _FORCED: ContextVar[Kernel | None] = ContextVar("dyrelu_kernel", default=None)
 
 
 @dataclass(frozen=True, slots=True)
-class _Outcome:
-    """What registering came to: an empty reason means that the operators are there."""
+class Choice:
+    """A formulation, and where it is the plain one for want of the other, why that can't be had."""
 
-    reason: str
+    kernel: Kernel
+    reason: str = ""
 
 
 def choose() -> Kernel:
-    """The formulation for a layer that is made now.
+    """The formulation for a layer that is made now; the first time that one can't be had, a warning says why.
 
     Raises KernelError where DYRELU_KERNEL=fused can't be had, OptionError for an unknown value of it.
     """
-    forced = _FORCED.get()
-    wanted = forced.value if forced else _wanted()
-    if wanted == Kernel.PLAIN.value:
-        return Kernel.PLAIN
-    if wanted == Kernel.FUSED.value:
+    choice = settle()
+    if choice.reason:
+        _warn(choice.reason)
+    return choice.kernel
+
+
+def settle() -> Choice:
+    """As `choose`, for a caller that says the reason itself. Builds if it has to."""
+    wanted = _wanted()
+    if wanted is Kernel.PLAIN:
+        return Choice(Kernel.PLAIN)
+    if wanted is Kernel.FUSED:
         register()
-        return Kernel.FUSED
-    if paddle.device.get_device() != "cpu":
-        return Kernel.PLAIN
-    outcome = _registered()
-    if outcome.reason:
-        _warn(outcome.reason)
-        return Kernel.PLAIN
-    return Kernel.FUSED
+        return Choice(Kernel.FUSED)
+    if _on_gpu():
+        return Choice(Kernel.PLAIN)
+    reason = _registered()
+    return Choice(Kernel.PLAIN, reason) if reason else Choice(Kernel.FUSED)
+
+
+def outlook() -> str:
+    """In words, what `choose` will come to, as far as can be said without building or loading anything.
+
+    Raises OptionError for an unknown value of DYRELU_KERNEL.
+    """
+    wanted = _wanted()
+    if wanted is Kernel.PLAIN:
+        return f"plain, as {_VARIABLE} says"
+    if wanted is None and _on_gpu():
+        return "plain, since Paddle runs on a GPU"
+    try:
+        _check_paddle()
+        library = library_path()
+    except KernelError as error:
+        return f"{f'none, for {_VARIABLE}=fused' if wanted else 'plain'}: {str(error).rstrip('.')}"
+    built = "built" if library.exists() else "to be built at first use"
+    return f"fused, {built} in {library.parent}"
 
 
 def active() -> str:
-    """`fused` or `plain`: what a layer made now takes, for the condition of a record. Builds if it has to."""
+    """`fused` or `plain`: what a layer made now takes."""
     return choose().value
 
 
@@ -73,9 +97,20 @@ def register() -> None:
 
     Builds them where no earlier process did. Calling it again does nothing. Raises KernelError.
     """
-    outcome = _registered()
-    if outcome.reason:
-        raise KernelError(outcome.reason)
+    reason = _registered()
+    if reason:
+        raise KernelError(reason)
+
+
+def prepare() -> Library:
+    """Builds the operators where no earlier process did, and tries them, whatever DYRELU_KERNEL says.
+
+    Raises KernelError.
+    """
+    _check_paddle()
+    library = built_library()
+    register()
+    return library
 
 
 @contextmanager
@@ -88,27 +123,39 @@ def using(kernel: Kernel) -> Iterator[None]:
         _FORCED.reset(token)
 
 
-def _wanted() -> str:
-    # Plain until the fused operator's cost is published: nobody's figures change by themselves.
-    wanted = os.environ.get(_VARIABLE) or Kernel.PLAIN.value
+def _wanted() -> Kernel | None:
+    """What is demanded; None leaves it to what there is."""
+    forced = _FORCED.get()
+    if forced is not None:
+        return forced
+    said = os.environ.get(_VARIABLE) or _AUTO
     choices = (_AUTO, *(kernel.value for kernel in Kernel))
-    if wanted not in choices:
-        raise OptionError(f"{_VARIABLE} is {wanted!r}: set it to one of {', '.join(choices)}.")
-    return wanted
+    if said not in choices:
+        raise OptionError(f"{_VARIABLE} is {said!r}: set it to one of {', '.join(choices)}.")
+    return None if said == _AUTO else Kernel(said)
+
+
+def _on_gpu() -> bool:
+    return bool(paddle.device.get_device() != "cpu")
+
+
+def _check_paddle() -> None:
+    if not hasattr(_C_ops, "_run_custom_op"):
+        raise KernelError("the fused operator needs Paddle 3.3 or newer: the plain operators serve.")
 
 
 @cache
-def _registered() -> _Outcome:
+def _registered() -> str:
+    """Registers the operators; the result is why they are not there, and empty where they are."""
     from dyrelu.kernels.check import check
 
     try:
-        if not hasattr(_C_ops, "_run_custom_op"):
-            raise KernelError("the fused operator needs Paddle 3.3 or newer: the plain operators serve.")
-        _load(built_library())
+        _check_paddle()
+        _load(built_library().path)
         check()
     except KernelError as error:
-        return _Outcome(str(error))
-    return _Outcome("")
+        return str(error)
+    return ""
 
 
 def _load(library: Path) -> None:

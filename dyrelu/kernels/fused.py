@@ -1,4 +1,4 @@
-"""Calls of the registered operators; what they compute is said in `csrc/channel.h`."""
+"""Calls of the registered operators; what they compute: `csrc/channel.h` and `csrc/references.h`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,19 @@ from paddle import Tensor, _C_ops
 
 from dyrelu.hyper import HyperFunction
 
-__all__ = ["OPERATORS", "Map", "SpatialWeights", "fused_ab", "fused_c", "suits"]
+__all__ = [
+    "OPERATORS",
+    "Map",
+    "SpatialWeights",
+    "convolved",
+    "copied",
+    "fused_ab",
+    "fused_c",
+    "parallel_relu",
+    "suits",
+]
 
-OPERATORS = ("dyrelu_ab", "dyrelu_c")
+OPERATORS = ("dyrelu_ab", "dyrelu_c", "dyrelu_relu", "dyrelu_identity")
 
 _FLOATS = (paddle.float32, paddle.float64)
 _HAS_GPU = bool(paddle.device.is_compiled_with_cuda())
@@ -41,21 +51,27 @@ def suits(x: Tensor) -> bool:
     return x.dtype in _FLOATS and not (_HAS_GPU and paddle.device.get_device() != "cpu")
 
 
-def _run(operator: str, *arguments: Tensor | float) -> Tensor:
-    """The first output of a registered operator."""
+def _run(operator: str, *arguments: Tensor | float | list[int]) -> Tensor:
+    """The first output of a registered operator; the others are what its backward pass needs."""
     result: Tensor = _C_ops._run_custom_op(operator, *arguments)[0]  # type: ignore[attr-defined]  # from C++
     return result
 
 
+def _fitting(operator: str) -> str:
+    """The operator that keeps nothing for a backward pass, where there will be none."""
+    without = paddle.in_dynamic_mode() and not paddle.is_grad_enabled()
+    return operator + "_result" if without else operator
+
+
 def fused_ab(x: Tensor, hyper: HyperFunction, k: int) -> Tensor:
     """max over k of a_k * x + b_k, for x (N, C, ...) and the hyper function of variant A or B."""
-    return _run("dyrelu_ab", x, *_linears(hyper), k)
+    return _run(_fitting("dyrelu_ab"), x, *_linears(hyper), k)
 
 
 def fused_c(x: Tensor, hyper: HyperFunction, k: int, spatial: SpatialWeights) -> Tensor:
     """As `fused_ab`, with the map over positions of variant C; of (N, C, L), L is the last axis."""
     return _run(
-        "dyrelu_c",
+        _fitting("dyrelu_c"),
         x,
         *_linears(hyper),
         spatial.weight,
@@ -66,5 +82,26 @@ def fused_c(x: Tensor, hyper: HyperFunction, k: int, spatial: SpatialWeights) ->
     )
 
 
+def parallel_relu(x: Tensor) -> Tensor:
+    """max(x, 0) by as many threads as the fused operators have; NaN gives NaN."""
+    return _run("dyrelu_relu", x)
+
+
+def copied(x: Tensor) -> Tensor:
+    """x, copied by an operator of the same kind, which is what any foreign operator costs at least."""
+    return _run("dyrelu_identity", x)
+
+
+def convolved(x: Tensor, weight: Tensor, stride: tuple[int, int], padding: tuple[int, int]) -> Tensor:
+    """The convolution of x (N, C, H, W) by weight (O, C, h, w), float32, by oneDNN on the CPU.
+
+    The gradient of x is not computed where x wants none. Run to run the bits are the same, for one number of
+    threads.
+    """
+    operator = "dyrelu_conv2d_first" if x.stop_gradient else "dyrelu_conv2d"
+    return _run(operator, x, weight, list(stride), list(padding))
+
+
 def _linears(hyper: HyperFunction) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    return hyper.fc1.weight, hyper.fc1.bias, hyper.fc2.weight, hyper.fc2.bias
+    fc1, fc2 = hyper.fc1, hyper.fc2
+    return fc1.weight, fc1.bias, fc2.weight, fc2.bias

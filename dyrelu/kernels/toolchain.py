@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import paddle.sysconfig
 
 from dyrelu.errors import KernelError
 
-__all__ = ["SOURCES", "Toolchain", "cache_folder", "cache_key", "find_toolchain"]
+__all__ = ["SOURCES", "Toolchain", "cache_folder", "cache_key", "compiler_key", "find_toolchain"]
 
 SOURCES = Path(__file__).parent / "csrc"
 
@@ -31,6 +32,7 @@ _COMPILE_FLAGS = (
     "-w",  # Paddle's headers warn by the page
     "-DPADDLE_NO_PYTHON",  # keeps Python's headers out, which need not be installed
 )
+_KEY_DIGITS = 20
 # Paddle's parallel loops and oneDNN's run on Intel's runtime; a second one would fight them for the cores.
 _OPENMP = "libiomp5.so"
 
@@ -43,13 +45,20 @@ class Toolchain:
     version: str
 
     def build(self, output: Path) -> None:
-        """Compiles and links the operators; raises KernelError with the compiler's last words."""
+        """Compiles and links the operators, with what it needs meanwhile in the folder of `output`.
+
+        Raises KernelError with the compiler's last words.
+        """
         include = Path(paddle.sysconfig.get_include())
-        objects = output.with_suffix(".o")
         folders = [f"-I{include / folder}" for folder in (".", "third_party")]
-        self._run([*_COMPILE_FLAGS, *folders, "-c", str(SOURCES / "operators.cc"), "-o", str(objects)])
-        self._run(["-shared", str(objects), "-o", str(output), *_link_flags()])
-        objects.unlink()
+        objects = {source: output.with_name(f"{source.stem}.o") for source in sorted(SOURCES.glob("*.cc"))}
+
+        def compile_one(source: Path) -> None:
+            self._run([*_COMPILE_FLAGS, *folders, "-c", str(source), "-o", str(objects[source])])
+
+        with ThreadPoolExecutor() as pool:  # nearly all of the time is spent on Paddle's headers
+            list(pool.map(compile_one, objects))
+        self._run(["-shared", *map(str, objects.values()), "-o", str(output), *_link_flags()])
 
     def _run(self, arguments: list[str]) -> None:
         done = subprocess.run([self.compiler, *arguments], capture_output=True, text=True, errors="replace")
@@ -64,22 +73,43 @@ def find_toolchain() -> Toolchain:
     for name in (named,) if named else ("g++", "c++"):
         compiler = shutil.which(name)
         if compiler is not None:
-            shown = subprocess.run([compiler, "--version"], capture_output=True, text=True, errors="replace")
-            return Toolchain(compiler, shown.stdout.partition("\n")[0])
+            return Toolchain(compiler, _version(compiler))
     missing = f"the compiler that CXX names, {named!r}," if named else "a C++ compiler (g++)"
     raise KernelError(f"{missing} is not there: install g++ 9 or newer to build the fused operator.")
 
 
+def _version(compiler: str) -> str:
+    try:
+        shown = subprocess.run([compiler, "--version"], capture_output=True, text=True, errors="replace")
+    except OSError as error:
+        raise KernelError(
+            f"the compiler {compiler} can't be run ({error.strerror}): name another one in CXX."
+        ) from error
+    return shown.stdout.partition("\n")[0]
+
+
 def cache_folder() -> Path:
-    """DYRELU_KERNEL_CACHE, else `dyrelu` in the user's cache folder."""
+    """DYRELU_KERNEL_CACHE, else `dyrelu` in the user's cache folder; raises KernelError without either."""
     given = os.environ.get("DYRELU_KERNEL_CACHE")
-    if given:
-        return Path(given).expanduser().absolute()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dyrelu"
+    try:
+        if given:
+            return Path(given).expanduser().absolute()
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dyrelu"
+    except RuntimeError as error:  # this user has no home
+        raise KernelError(
+            "there is no home folder to keep the fused operator in: name a folder in DYRELU_KERNEL_CACHE."
+        ) from error
 
 
-def cache_key(version: str) -> str:
-    """One digest for sources, flags, Paddle, processor and the compiler's version."""
+def compiler_key(toolchain: Toolchain) -> str:
+    """A digest of the compiler's version."""
+    return hashlib.sha256(toolchain.version.encode()).hexdigest()[:_KEY_DIGITS]
+
+
+def cache_key() -> str:
+    """One digest for everything that the library depends on beside the compiler: sources, flags, Paddle and
+    processor.
+    """
     digest = hashlib.sha256()
     for source in sorted(SOURCES.iterdir()):
         digest.update(source.name.encode() + source.read_bytes())
@@ -87,11 +117,10 @@ def cache_key(version: str) -> str:
         *_COMPILE_FLAGS,
         str(paddle.version.full_version),
         str(paddle.version.commit),
-        version,
         _processor(),
     )
     digest.update("\0".join(facts).encode())
-    return digest.hexdigest()[:20]
+    return digest.hexdigest()[:_KEY_DIGITS]
 
 
 def _processor() -> str:

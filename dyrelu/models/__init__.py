@@ -16,12 +16,14 @@ from typing import TypedDict, Unpack
 from dyrelu.models.blocks import ActivationLayer
 from dyrelu.models.resnet import ResNet, ResNetConfig, Stem, StemName
 from dyrelu.models.resnet_cifar import ResNetCIFAR, resnet_cifar
+from dyrelu.models.sites import ResNetSites, resnet_sites
 
 __all__ = [
     "ActivationLayer",
     "ResNet",
     "ResNetCIFAR",
     "ResNetConfig",
+    "ResNetSites",
     "Stem",
     "resnet18",
     "resnet34",
@@ -29,6 +31,7 @@ __all__ = [
     "resnet101",
     "resnet152",
     "resnet_cifar",
+    "resnet_sites",
     "resnext50_32x4d",
     "wide_resnet50_2",
 ]

@@ -17,6 +17,7 @@ from dyrelu.training.distributed import Communicator
 from dyrelu.training.ema import MovingAverage
 from dyrelu.training.job import DivergenceError, OnProgress, Progress, TrainingJob
 from dyrelu.training.losses import smoothed_cross_entropy
+from dyrelu.training.notes import Convolution
 from dyrelu.training.recipes import Recipe
 from dyrelu.training.schedule import learning_rate
 from dyrelu.training.selection import BestEpoch
@@ -42,6 +43,7 @@ class Trainer:
     communicator: Communicator
     clock: Clock
     on_progress: OnProgress
+    convolution: Convolution
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ import msgspec
 
 from dyrelu.errors import CheckpointError
 from dyrelu.training.atomic import write_atomically
+from dyrelu.training.notes import Convolution
 from dyrelu.training.recipes import Recipe, WeightsKind
 
 __all__ = [
@@ -85,7 +86,7 @@ class ImageCounts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunStart(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="run_start"):
-    """What is about to be trained, on what, with what, by how many processes (`ranks`).
+    """What is about to be trained, on what, with what (whose `convolution`), by how many processes (`ranks`).
 
     `notes` are sentences for whoever reads the figures.
     """
@@ -102,6 +103,7 @@ class RunStart(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag
     libraries: Mapping[str, str]
     target: Target | None
     ranks: int = 1
+    convolution: Convolution = Convolution.PADDLE
     notes: Sequence[str] = ()
 
 
@@ -236,9 +238,7 @@ def _read_lines(path: Path) -> Iterator[tuple[Event, bytes]]:
     try:
         lines: Sequence[bytes] = path.read_bytes().splitlines(keepends=True)
     except OSError as error:
-        raise CheckpointError(
-            f"cannot read {path} ({error.strerror}): name an existing training log"
-        ) from error
+        raise CheckpointError(f"cannot read {path} ({error.strerror}): name an existing log") from error
     decoder = msgspec.json.Decoder(Event)
     for number, line in enumerate(lines, start=1):
         if not line.endswith(b"\n"):

@@ -17,6 +17,7 @@ from paddle import nn
 from dyrelu.data.dataset import Examples
 from dyrelu.errors import CheckpointError, RecipeError
 from dyrelu.training.checkpoint import write_snapshot
+from dyrelu.training.convolution import fast_convolutions
 from dyrelu.training.distributed import Alone, Communicator
 from dyrelu.training.ema import MovingAverage
 from dyrelu.training.epoch import Clock, Trainer, run_epoch, steps_per_epoch
@@ -28,6 +29,7 @@ from dyrelu.training.log import SCHEMA_VERSION, Epoch, ImageCounts, LogWriter, R
 from dyrelu.training.losses import mean_cross_entropy
 from dyrelu.training.notes import run_notes
 from dyrelu.training.optimiser import build_optimiser
+from dyrelu.training.ranks import Ranks
 from dyrelu.training.recipes import Selection
 from dyrelu.training.resume import libraries, restore, share_state, snapshot
 from dyrelu.training.selection import BestEpoch
@@ -65,24 +67,26 @@ def train(
         CheckpointError: the folder holds a run already, or one that cannot be resumed; or it cannot be
             written.
         DivergenceError: the loss is no finite number.
+        KernelError: DYRELU_KERNEL=fused, and the operators can't be had.
         DistributedError: another process of the job is gone; the last checkpoint stands.
         KeyboardInterrupt: passed on, after the log has been told; the last checkpoint stands.
     """
-    recipe = job.recipe
+    recipe, ranks = job.recipe, (communicator or Alone()).ranks
     steps = recipe.epochs * steps_per_epoch(recipe, len(job.dataset.train))
-    trainer = Trainer(
-        model=model,
-        job=job,
-        optimiser=build_optimiser(model, recipe),
-        average=MovingAverage(model, recipe, steps),
-        best=BestEpoch(),
-        communicator=communicator or Alone(),
-        clock=clock,
-        on_progress=on_progress or _ignore,
-    )
-    _check_fit(trainer)
-    with _quiet_batch_norm():
-        return _lead(trainer, resume) if trainer.communicator.ranks.leads else _follow(trainer)
+    _check_fit(job, ranks)
+    with _quiet_batch_norm(), fast_convolutions(model) as convolution:
+        trainer = Trainer(
+            model=model,
+            job=job,
+            optimiser=build_optimiser(model, recipe),
+            average=MovingAverage(model, recipe, steps),
+            best=BestEpoch(),
+            communicator=communicator or Alone(),
+            clock=clock,
+            on_progress=on_progress or _ignore,
+            convolution=convolution,
+        )
+        return _lead(trainer, resume) if ranks.leads else _follow(trainer)
 
 
 def _lead(trainer: Trainer, resume: bool) -> TrainingResult:
@@ -120,14 +124,14 @@ def _follow(trainer: Trainer) -> TrainingResult:
     return TrainingResult(job.weights, job.log, accuracy, reached, seconds)
 
 
-def _check_fit(trainer: Trainer) -> None:
-    recipe, ranks = trainer.job.recipe, trainer.communicator.ranks
+def _check_fit(job: TrainingJob, ranks: Ranks) -> None:
+    recipe = job.recipe
     if recipe.batch_size % ranks.size or recipe.batch_size // ranks.size < 2:
         raise RecipeError(
             f"batch_size {recipe.batch_size} cannot be shared by {ranks.size} processes: choose a "
             f"multiple of {ranks.size} that leaves each at least 2 images (batch norm)"
         )
-    wanted, found = recipe.validation_images, len(trainer.job.dataset.validation)
+    wanted, found = recipe.validation_images, len(job.dataset.validation)
     if wanted is not None and wanted != found:
         raise RecipeError(
             f"recipe {recipe.name!r} holds out {wanted} validation images and the data {found}: load the "
@@ -200,6 +204,7 @@ def _write_head(log: LogWriter, trainer: Trainer) -> None:
             libraries=libraries(),
             target=job.target,
             ranks=trainer.communicator.ranks.size,
+            convolution=trainer.convolution,
             notes=run_notes(job.recipe, job.dataset, trainer.communicator.ranks.size),
         )
     )

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from enum import Enum
+
 from dyrelu.data.dataset import ImageDataset
 from dyrelu.training.recipes import Recipe, Selection
 
-__all__ = ["run_notes"]
+__all__ = ["Convolution", "resumed_note", "run_notes"]
+
+
+class Convolution(Enum):
+    """Whose convolutions a run trains with: oneDNN's on the CPU, or Paddle's own (`dyrelu.kernels`)."""
+
+    ONEDNN = "onednn"
+    PADDLE = "paddle"
 
 
 def run_notes(recipe: Recipe, dataset: ImageDataset, ranks: int = 1) -> tuple[str, ...]:
@@ -28,3 +37,12 @@ def run_notes(recipe: Recipe, dataset: ImageDataset, ranks: int = 1) -> tuple[st
             "are kept."
         )
     return tuple(notes)
+
+
+def resumed_note(epoch: int, before: Convolution, after: Convolution) -> str:
+    """Of a run that goes on after `epoch` with other convolutions than before."""
+    names = {Convolution.ONEDNN: "oneDNN's convolutions", Convolution.PADDLE: "Paddle's own convolutions"}
+    return (
+        f"Trained with {names[before]} up to epoch {epoch} and resumed with {names[after]}: the weights "
+        "differ from those of an uninterrupted run, and images/s before and after do not compare."
+    )

@@ -9,6 +9,7 @@ import paddle
 
 from dyrelu.errors import CheckpointError
 from dyrelu.training.checkpoint import CheckpointInfo, Snapshot, read_snapshot
+from dyrelu.training.convolution import tell_of_change
 from dyrelu.training.epoch import Trainer
 from dyrelu.training.log import cut_back
 from dyrelu.training.optimiser import restore_velocities, velocities, velocity_tensors
@@ -97,6 +98,7 @@ def restore(trainer: Trainer) -> tuple[int, float]:
     trainer.average.restore(stored.average)
     trainer.best.restore(saved.best_epoch, saved.best_correct, stored.best)
     cut_back(job.log, saved.epoch)
+    tell_of_change(job.log, saved.epoch, trainer.convolution)
     return saved.epoch, saved.elapsed_seconds
 
 

@@ -167,6 +167,13 @@ def test_dyrelu_b_costs_six_operations_an_element_and_its_hyper_function() -> No
     assert total.flops == 7 * elements + linears + scalars
 
 
+@pytest.mark.parametrize(("variant", "per_element"), [("relu", 1), ("relu_parallel", 1), ("identity", 0)])
+def test_references_count_what_they_stand_for(variant: str, per_element: int) -> None:
+    """Whichever kernel runs: a trace of the operator itself would show an unknown one."""
+    total = count(trace(build(variant)(8), (8, 5, 5)))
+    assert (total.macs, total.flops, total.unknown) == (0, per_element * 8 * 5 * 5, ())
+
+
 def test_a_tensor_that_two_layers_share_counts_once() -> None:
     class Tied(nn.Layer):
         def __init__(self) -> None:

@@ -58,7 +58,7 @@ def test_on_a_gpu_facts_windows_and_notes_have_its_figures(
 ) -> None:
     own, other = (os.getpid(), GIB), (1, 2 * GIB)
     gpu = FakeGpu(processes=((own,), (own,), (own,), (own, other), (own,)))
-    monkeypatch.setattr(worker, "open_device", lambda _: fake_device(gpu))
+    monkeypatch.setattr(worker, "open_device", lambda *_: fake_device(gpu))
     (facts,) = (event.facts for event in run(FACTS, tmp_path) if isinstance(event, CaseFacts))
     assert {fact.metric for fact in facts} >= {
         "peak_resident",
@@ -91,7 +91,8 @@ def test_without_nvml_a_gpu_still_has_the_allocators_figures(
 
     cuda = Paddle3xCuda()
     cuda.run(weights=40, temporary=200)
-    monkeypatch.setattr(worker, "open_device", lambda threads: gpu_device(cuda, 0, Nvml(absent), threads))
+    device = gpu_device(cuda, 0, Nvml(absent), 2)
+    monkeypatch.setattr(worker, "open_device", lambda *_: device)
     events = run(FACTS, tmp_path)
     (facts,) = (event.facts for event in events if isinstance(event, CaseFacts))
     assert "gpu_allocated_peak" in {fact.metric for fact in facts}

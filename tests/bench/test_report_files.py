@@ -14,14 +14,22 @@ import pytest
 from bench.errors import InputError
 from bench.report import write_report
 from tests.bench.golden.remake import GOLDEN_FILES
-from tests.bench.suites import HOSTILE_NAMES, Plan, build_suite, hostile_suite, troubled_suite
+from tests.bench.suites import HOSTILE_NAMES, Plan, build_suite, hostile_suite
+from tests.bench.target_suites import troubled_with_targets, with_targets
 from tests.bench.training_logs import TROUBLED_TRAINING, Training, write_run
 
 pytestmark = pytest.mark.nopaddle
 
 GOLDEN = Path(__file__).parent / "golden"
 SMALL = Plan(engines=("eager",), batches=(1,), blocks=6, rounds=1)
-PLOTS = ("accuracy_throughput", "throughput_batch", "ratio_batch", "memory_batch", "learning_curves")
+PLOTS = (
+    "ratio_targets",
+    "accuracy_throughput",
+    "throughput_batch",
+    "ratio_batch",
+    "memory_batch",
+    "learning_curves",
+)
 
 _REMAKE = """
 import sys
@@ -35,7 +43,7 @@ assert "matplotlib.pyplot" not in sys.modules, "pyplot keeps global state"
 
 @pytest.fixture(scope="module")
 def troubled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run = write_run(tmp_path_factory.mktemp("troubled"), troubled_suite(), TROUBLED_TRAINING)
+    run = write_run(tmp_path_factory.mktemp("troubled"), troubled_with_targets(), TROUBLED_TRAINING)
     write_report(run)
     return run
 
@@ -74,7 +82,7 @@ def test_remade_without_paddle_in_another_process_byte_for_byte(troubled: Path) 
 
 
 def test_remade_elsewhere_byte_for_byte(troubled: Path, tmp_path: Path) -> None:
-    run = write_run(tmp_path / "another place", troubled_suite(), TROUBLED_TRAINING)
+    run = write_run(tmp_path / "another place", troubled_with_targets(), TROUBLED_TRAINING)
     write_report(run)
     assert digests(run) == digests(troubled)
 
@@ -106,6 +114,8 @@ def test_what_went_wrong_is_shown(troubled: Path) -> None:
         "Cumulative",
         "p99 needs 200 undisturbed steps, there are 100",
         "30 of 1320 bursts",
+        "dyrelu_c was not measured (out of memory)",
+        "The preset has 1 further ratio target whose cases this run left out.",
     ):
         assert expected in report, expected
 
@@ -131,6 +141,16 @@ def test_a_plot_that_lost_its_data_is_removed(tmp_path: Path) -> None:
         log.unlink()
     write_report(run)
     assert not list(run.glob("plots/learning_curves.*"))
+
+
+def test_a_file_of_targets_that_are_gone_is_removed(tmp_path: Path) -> None:
+    run = write_run(tmp_path, troubled_with_targets())
+    write_report(run)
+    assert (run / "targets.csv").exists()
+    write_run(tmp_path, with_targets(troubled_with_targets()))
+    write_report(run)
+    assert not (run / "targets.csv").exists()
+    assert not list(run.glob("plots/ratio_targets.*"))
 
 
 def test_every_picture_in_the_report_exists(troubled: Path) -> None:

@@ -3,6 +3,7 @@
 #include <random>
 
 #include "backward.h"
+#include "references.h"
 
 namespace {
 
@@ -47,6 +48,15 @@ void both_passes(const dyrelu::Shape& s) {
   pass.run();
 }
 
+template <typename T>
+void references(dyrelu::Size size) {
+  const auto x = numbers<T>(size), upstream = x;
+  std::vector<T> y(size), dx(size);
+  dyrelu::relu(x.data(), y.data(), size);
+  dyrelu::relu_gradient(y.data(), upstream.data(), dx.data(), size);
+  dyrelu::copy(x.data(), y.data(), size);
+}
+
 }  // namespace
 
 int main() {
@@ -64,5 +74,9 @@ int main() {
           both_passes<float>(shape);
           both_passes<double>(shape);
         }
+  for (dyrelu::Size size : {1, 7, 8, 15, 16, 17, 1000, 98304, 300001}) {
+    references<float>(size);
+    references<double>(size);
+  }
   std::puts("clean");
 }

@@ -15,6 +15,8 @@ from dyrelu.activations.base import DynamicReLU
 from dyrelu.errors import OptionError, ShapeError
 from tests.dyrelu.cases import gradient, random_input
 
+pytestmark = pytest.mark.usefixtures("each_kernel")
+
 DYNAMIC = [name for name in names() if "reduction" in options(name)]
 
 
@@ -44,7 +46,15 @@ def test_shape_and_gradient_of_every_variant(name: str, shape: tuple[int, ...]) 
 
 
 @pytest.mark.parametrize(
-    ("name", "count"), [("relu", 0), ("dyrelu_a", 556), ("dyrelu_b", 2824), ("dyrelu_c", 2889)]
+    ("name", "count"),
+    [
+        ("relu", 0),
+        ("relu_parallel", 0),
+        ("identity", 0),
+        ("dyrelu_a", 556),
+        ("dyrelu_b", 2824),
+        ("dyrelu_c", 2889),
+    ],
 )
 def test_parameters_at_64_channels(name: str, count: int) -> None:
     assert sum(parameter.size for parameter in build(name)(64).parameters()) == count
@@ -199,5 +209,7 @@ class TestResetParameters:
 
 def test_the_static_activations_are_what_they_are_called() -> None:
     x = paddle.linspace(-9.0, 9.0, 64).reshape([2, 4, 8])
-    np.testing.assert_array_equal(build("relu")(4)(x).numpy(), np.maximum(x.numpy(), 0))
+    for relu in ("relu", "relu_parallel"):
+        np.testing.assert_array_equal(build(relu)(4)(x).numpy(), np.maximum(x.numpy(), 0))
+    np.testing.assert_array_equal(build("identity")(4)(x).numpy(), x.numpy())
     np.testing.assert_array_equal(build("relu6")(4)(x).numpy(), np.clip(x.numpy(), 0, 6))

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from tests.dyrelu.cases import CASES, ORACLE_NAMES, SHARP_TAU, Case, gradient, make_pair, random_input
 from tests.dyrelu.oracle import Array, central_differences, forward, spatial_map
 
+pytestmark = pytest.mark.usefixtures("each_kernel")
+
 CHANNELS = 3
 #: Batches of one and of as many samples as channels are where a wrong broadcast goes unnoticed.
 BATCHES = (1, CHANNELS, 4)

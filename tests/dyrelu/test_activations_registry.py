@@ -16,7 +16,15 @@ COMMON = ("reduction", "k", "zero_init", "min_hidden")
 
 
 def test_names() -> None:
-    assert activations.names() == ("dyrelu_a", "dyrelu_b", "dyrelu_c", "relu", "relu6")
+    assert activations.names() == (
+        "dyrelu_a",
+        "dyrelu_b",
+        "dyrelu_c",
+        "identity",
+        "relu",
+        "relu6",
+        "relu_parallel",
+    )
 
 
 @pytest.mark.parametrize(
@@ -24,6 +32,8 @@ def test_names() -> None:
     [
         ("relu", ()),
         ("relu6", ()),
+        ("relu_parallel", ()),
+        ("identity", ()),
         ("dyrelu_a", COMMON),
         ("dyrelu_b", COMMON),
         ("dyrelu_c", (*COMMON, "spatial", "tau")),
@@ -45,7 +55,7 @@ def test_names_and_options_leave_paddle_alone() -> None:
 
 def test_an_unknown_name_gets_the_choices() -> None:
     with pytest.raises(
-        UnknownVariantError, match=r"'dyrelu_x' is unknown: .*dyrelu_a, dyrelu_b, dyrelu_c, relu"
+        UnknownVariantError, match=r"'dyrelu_x' is unknown: .*dyrelu_a, dyrelu_b, dyrelu_c, identity, relu"
     ):
         activations.build("dyrelu_x")
 

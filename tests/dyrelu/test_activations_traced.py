@@ -15,6 +15,8 @@ from paddle.static import InputSpec
 from dyrelu.activations import build, names
 from tests.dyrelu.cases import CASES, Case, gradient, make_pair, random_input
 
+pytestmark = pytest.mark.usefixtures("each_kernel")
+
 CHANNELS = 3
 TOLERANCE = 1e-5
 

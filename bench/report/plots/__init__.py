@@ -17,6 +17,7 @@ from bench.report.plots.batches import (
     has_throughput,
 )
 from bench.report.plots.learning_curves import draw_learning_curves, has_learning_curves
+from bench.report.plots.ratio_targets import draw_ratio_targets, has_ratio_targets
 from bench.report.plots.style import encode, style
 from bench.report.table import Report
 
@@ -34,6 +35,12 @@ class Plot:
 
 
 PLOTS = (
+    Plot(
+        "ratio_targets",
+        "Measured ratios beside the bounds that are set for them, one panel a group of cases, with intervals",
+        has_ratio_targets,
+        draw_ratio_targets,
+    ),
     Plot(
         "accuracy_throughput",
         "Test accuracy against throughput of each variant, one panel an engine, with 95% intervals",

@@ -26,6 +26,9 @@ class Backward {
     draw_.resize(shape.samples * shape.outputs);
     if (mapped()) dwz_.resize(shape.samples * shape.channels);
     if (mapped()) dbz_.resize(shape.samples);
+    w1_turned_.resize(shape.hidden * shape.channels);
+    for (Size c = 0; c < shape.channels; ++c)
+      for (Size j = 0; j < shape.hidden; ++j) w1_turned_[j * shape.channels + c] = w.w1[c * shape.hidden + j];
     // Two reads of x and of the upstream gradient share the cache with the result.
     const Size block = std::max<Size>(1, block_of<T>(shape, threads) / 2);
     Blocks blocks(shape.samples, block);
@@ -42,14 +45,15 @@ class Backward {
 
   // What one thread works with.
   struct Room {
-    std::vector<T> pi, dpi, line_sums, dpool;
-    Lines<T> lines;
+    std::vector<T> pi, dpi, dpool;
+    std::vector<Vector<T>> sums;
+    Coefficients<T> coefficients;
     Room(const Shape& shape, bool mapped, Size block)
         : pi(mapped ? shape.positions : 0),
           dpi(mapped ? block * shape.positions : 0),
-          line_sums(2 * shape.k),
           dpool(block * shape.channels),
-          lines(shape.k) {}
+          sums(2 * shape.k * kLanes<T>),
+          coefficients(shape) {}
   };
 
   void of_samples(Blocks& blocks, Size block) {
@@ -67,12 +71,21 @@ class Backward {
     const T* delta = deltas + n * shape.outputs;
     T* dpi = mapped() ? room.dpi.data() + slot * shape.positions : nullptr;
     if (mapped()) map_of(shape, shares + n * shape.positions, room.pi.data());
-    std::fill(raw, raw + shape.outputs, T(0));
+    if (!shape.per_channel) std::fill(raw, raw + shape.outputs, T(0));
     if (mapped()) std::fill(dpi, dpi + shape.positions, T(0));
-    for (Size c = 0; c < shape.channels; ++c) {
-      sums(n, c, dpi, room);
-      for (int i = 0; i < 2 * shape.k; ++i)
-        raw[i * shape.groups() + (shape.per_channel ? c : 0)] += room.line_sums[i];
+    room.coefficients.set(delta);
+    constexpr Size lanes = kLanes<T>;
+    for (Size c = 0; c < shape.channels; c += lanes) {
+      const Size count = std::min<Size>(lanes, shape.channels - c);
+      if (count < lanes) std::fill(room.sums.begin(), room.sums.end(), Vector<T>{});
+      dispatch(n, c, count, room, [&](const auto& channel, Size at, Size i) {
+        channel.sums(x + at, room.pi.data(), upstream + at, dpi, room.sums.data() + i, lanes);
+      });
+      for (int i = 0; i < 2 * shape.k; ++i) {
+        const Vector<T> of_channels = lane_sums<T>(room.sums.data() + i * lanes);
+        if (shape.per_channel) store(raw + i * shape.channels + c, of_channels, count);
+        else raw[i] += lane_sum<T>(of_channels);
+      }
     }
     const Size slopes = shape.k * shape.groups();
     for (Size o = 0; o < shape.outputs; ++o) {
@@ -98,10 +111,8 @@ class Backward {
         dhidden[r * shape.hidden + j] = on ? dot(w.w2 + j * shape.outputs, raw, shape.outputs) : T(0);
       }
     }
-    for (Size c = 0; c < shape.channels; ++c)
-      for (Size r = 0; r < rows; ++r)
-        room.dpool[r * shape.channels + c] =
-            dot(w.w1 + c * shape.hidden, dhidden + r * shape.hidden, shape.hidden) / T(shape.positions);
+    Product<T>{dhidden, shape.hidden, 1, w1_turned_.data(), shape.channels, shape.hidden, nullptr, room.dpool.data()}
+        .run(0, rows, 0, shape.channels);
   }
 
   void input_gradients(Size n, Size slot, Room& room) {
@@ -111,39 +122,39 @@ class Backward {
       dbz_[n] = static_cast<T>(
           sum_of<T>(shape.positions, [&](Size i, Size count) { return load(dz + i, count); }));
     }
-    for (Size c = 0; c < shape.channels; ++c) {
-      const T from_pool = room.dpool[slot * shape.channels + c];
-      const T along = dispatch(n, c, room, [&](const auto& channel, Size at) {
-        return channel.input_gradient(x + at, room.pi.data(), upstream + at, from_pool, dz,
-                                      mapped() ? w.wz[c] : T(0), d.x + at);
-      });
+    room.coefficients.set(deltas + n * shape.outputs);
+    dispatch(n, 0, shape.channels, room, [&](const auto& channel, Size at, Size c) {
+      const T from_pool = room.dpool[slot * shape.channels + c] / T(shape.positions);
+      const T along = channel.input_gradient(x + at, room.pi.data(), upstream + at, from_pool, dz,
+                                             mapped() ? w.wz[c] : T(0), d.x + at);
       if (mapped()) dwz_[n * shape.channels + c] = along;
-    }
-  }
-
-  void sums(Size n, Size c, T* dpi, Room& room) {
-    dispatch(n, c, room, [&](const auto& channel, Size at) {
-      channel.sums(x + at, room.pi.data(), upstream + at, dpi, room.line_sums.data(),
-                   room.line_sums.data() + shape.k);
-      return T(0);
     });
   }
 
+  // Calls body(channel, where it begins, i) for the `count` channels from `first`.
   template <typename Body>
-  T dispatch(Size n, Size c, Room& room, Body&& body) {
-    room.lines.set(shape, deltas + n * shape.outputs, c);
-    const Size at = n * shape.map() + c * shape.positions;
+  void dispatch(Size n, Size first, Size count, const Room& room, Body&& body) {
     switch (shape.spatial) {
-      case Spatial::kNone: return dispatch_k<Map::kNone>(room.lines, at, body);
-      case Spatial::kPaper: return dispatch_k<Map::kScaled>(room.lines, at, body);
-      default: return dispatch_k<Map::kAdded>(room.lines, at, body);
+      case Spatial::kNone: return dispatch_k<Map::kNone>(n, first, count, room, body);
+      case Spatial::kPaper: return dispatch_k<Map::kScaled>(n, first, count, room, body);
+      default: return dispatch_k<Map::kAdded>(n, first, count, room, body);
     }
   }
 
   template <Map kMap, typename Body>
-  T dispatch_k(const Lines<T>& lines, Size at, Body&& body) {
-    if (shape.k == 2) return body(Channel<T, kMap, 2>(lines, 2, shape.positions), at);
-    return body(Channel<T, kMap, 0>(lines, shape.k, shape.positions), at);
+  void dispatch_k(Size n, Size first, Size count, const Room& room, Body&& body) {
+    if (shape.k == 2) return dispatch_as<kMap, 2>(n, first, count, room, body);
+    dispatch_as<kMap, 0>(n, first, count, room, body);
+  }
+
+  template <Map kMap, int kStatic, typename Body>
+  void dispatch_as(Size n, Size first, Size count, const Room& room, Body&& body) {
+    const auto& coefficients = room.coefficients;
+    for (Size i = 0; i < count; ++i) {
+      const Channel<T, kMap, kStatic> channel(coefficients.of(first + i), coefficients.stride(), shape.k,
+                                              shape.positions);
+      body(channel, n * shape.map() + (first + i) * shape.positions, i);
+    }
   }
 
   void of_weights() {
@@ -168,7 +179,7 @@ class Backward {
     for (Size r = 0; r < rows; r += 4) product.run(r, std::min(r + 4, rows), 0, columns);
   }
 
-  std::vector<T> hidden_, dhidden_, draw_, dwz_, dbz_;
+  std::vector<T> hidden_, dhidden_, draw_, dwz_, dbz_, w1_turned_;
 };
 
 }  // namespace dyrelu

@@ -8,26 +8,47 @@
 
 namespace dyrelu {
 
-// The K affine functions of one channel. `alpha` is what pi leaves alone: (1, 0, ...) or, where a map scales
-// everything or there is none, nothing, as the slopes then hold it.
+// The affine functions of one sample's channels: K slopes of all, then K intercepts. The slopes hold alpha,
+// (1, 0, ...), except where a map scales only what is added to it.
 template <typename T>
-struct Lines {
-  std::vector<T> slope, intercept;
-  explicit Lines(int k) : slope(k), intercept(k) {}
+class Coefficients {
+  using V = Vector<T>;
 
-  void set(const Shape& shape, const T* deltas, Size channel) {
-    const Size stride = shape.groups(), at = shape.per_channel ? channel : 0;
-    const bool added_by_pi = shape.spatial == Spatial::kResidual || shape.spatial == Spatial::kSeed;
-    bool defined = true;
-    for (int k = 0; k < shape.k; ++k) {
-      const T alpha = k == 0 && !added_by_pi ? T(1) : T(0);
-      slope[k] = alpha + T(kLambdaSlope) * deltas[k * stride + at];
-      intercept[k] = T(kLambdaIntercept) * deltas[(shape.k + k) * stride + at];
-      defined = defined && slope[k] == slope[k] && intercept[k] == intercept[k];
-    }
-    // A comparison with NaN is false: with the first function undefined the maximum is too.
-    if (!defined) intercept[0] = std::numeric_limits<T>::quiet_NaN();
+ public:
+  explicit Coefficients(const Shape& shape)
+      : groups_(shape.groups()),
+        k_(shape.k),
+        per_channel_(shape.per_channel),
+        added_by_pi_(shape.spatial == Spatial::kResidual || shape.spatial == Spatial::kSeed),
+        values_(2 * shape.k * shape.groups()) {}
+
+  void set(const T* deltas) {
+    T* intercepts = values_.data() + k_ * groups_;
+    for_vectors<T>(groups_, [&](Size i, Size count) {
+      V check{};
+      for (int k = 0; k < k_; ++k) {
+        const V alpha = splat<T>(k == 0 && !added_by_pi_ ? 1 : 0);
+        const V slope = alpha + T(kLambdaSlope) * load(deltas + k * groups_ + i, count);
+        const V intercept = T(kLambdaIntercept) * load(deltas + (k_ + k) * groups_ + i, count);
+        store(values_.data() + k * groups_ + i, slope, count);
+        store(intercepts + k * groups_ + i, intercept, count);
+        check += slope + intercept;
+      }
+      // A comparison with NaN is false: with the first function undefined the maximum is too.
+      const V first = load(intercepts + i, count);
+      store(intercepts + i, check == check ? first : splat<T>(std::numeric_limits<T>::quiet_NaN()), count);
+    });
   }
+
+  // The first slope of a channel; the others follow in steps of `stride`, and then the intercepts.
+  const T* of(Size channel) const { return values_.data() + (per_channel_ ? channel : 0); }
+  Size stride() const { return groups_; }
+
+ private:
+  Size groups_;
+  int k_;
+  bool per_channel_, added_by_pi_;
+  std::vector<T> values_;
 };
 
 // The kinds of map that the loops are compiled for.
@@ -39,8 +60,10 @@ class Channel {
   using V = Vector<T>;
 
  public:
-  Channel(const Lines<T>& lines, int k, Size positions)
-      : a_(lines.slope.data()), b_(lines.intercept.data()), k_(k), positions_(positions) {}
+  Channel(const T* coefficients, Size stride, int k, Size positions)
+      : coefficients_(coefficients), stride_(stride), k_(k), positions_(positions) {
+    for (int i = 0; i < 2 * kStatic; ++i) near_[i] = coefficients[i * stride];
+  }
 
   void forward(const T* x, const T* pi, T* y) const {
     for_vectors<T>(positions_, [&](Size i, Size count) {
@@ -55,12 +78,11 @@ class Channel {
     });
   }
 
-  // Adds to dpi, and gives sum(g pi x m_k) and sum(g pi m_k): the gradients of slopes and intercepts.
-  void sums(const T* x, const T* pi, const T* g, T* dpi, T* dslope, T* dintercept) const {
-    V in_slope[kRoom] = {}, in_intercept[kRoom] = {};
-    std::vector<V> more(kStatic ? 0 : 2 * k_);  // any K
-    V* slopes = kStatic ? in_slope : more.data();
-    V* intercepts = kStatic ? in_intercept : more.data() + k_;
+  // Adds to dpi, and gives K times the lanes of sum(g pi x m_k), the slopes' gradients, and then K times those of
+  // sum(g pi m_k), the intercepts', every `apart` vectors.
+  void sums(const T* x, const T* pi, const T* g, T* dpi, V* out, Size apart) const {
+    V near[2 * kRoom] = {};  // stays in registers
+    for (int i = 0; i < 2 * k_count(); ++i) out[i * apart] = V{};
     for_vectors<T>(positions_, [&](Size i, Size count) {
       const V value = load(x + i, count), upstream = load(g + i, count), map = mapped(pi, i, count);
       const Bits taken = chosen(value, map);
@@ -68,16 +90,13 @@ class Channel {
       V line{};
       for (int k = 0; k < k_count(); ++k) {
         const Bits mine = taken == k;
-        slopes[k] += mine ? times_x : V{};
-        intercepts[k] += mine ? weighted : V{};
-        if (kMap != Map::kNone) line = mine ? a_[k] * value + b_[k] : line;
+        (kStatic ? near[k] : out[k * apart]) += mine ? times_x : V{};
+        (kStatic ? near[kRoom + k] : out[(k_ + k) * apart]) += mine ? weighted : V{};
+        if (kMap != Map::kNone) line = mine ? slope(k) * value + intercept(k) : line;
       }
       if (kMap != Map::kNone) store(dpi + i, load(dpi + i, count) + upstream * line, count);
     });
-    for (int k = 0; k < k_count(); ++k) {
-      dslope[k] = lane_sum<T>(slopes[k]);
-      dintercept[k] = lane_sum<T>(intercepts[k]);
-    }
+    for (int i = 0; i < 2 * kStatic; ++i) out[i * apart] = near[i];
   }
 
   // dx = g * (slope of the one taken) + from_pool + dz * weight; gives sum(dz * x), the weight's gradient.
@@ -86,11 +105,11 @@ class Channel {
     for_vectors<T>(positions_, [&](Size i, Size count) {
       const V value = load(x + i, count), upstream = load(g + i, count), map = mapped(pi, i, count);
       const Bits taken = chosen(value, map);
-      V slope = splat<T>(a_[0]);
-      for (int k = 1; k < k_count(); ++k) slope = taken == k ? splat<T>(a_[k]) : slope;
-      if (kMap != Map::kNone) slope *= map;
-      if (kMap == Map::kAdded) slope += taken == 0 ? splat<T>(1) : V{};
-      V result = upstream * slope + from_pool;
+      V steepness = splat<T>(slope(0));
+      for (int k = 1; k < k_count(); ++k) steepness = taken == k ? splat<T>(slope(k)) : steepness;
+      if (kMap != Map::kNone) steepness *= map;
+      if (kMap == Map::kAdded) steepness += taken == 0 ? splat<T>(1) : V{};
+      V result = upstream * steepness + from_pool;
       if (kMap != Map::kNone) {
         const V score = load(dz + i, count);
         result += score * weight;
@@ -106,12 +125,14 @@ class Channel {
   static constexpr int kRoom = kStatic ? kStatic : 1;
 
   int k_count() const { return kStatic ? kStatic : k_; }
+  T slope(int k) const { return kStatic ? near_[k] : coefficients_[k * stride_]; }
+  T intercept(int k) const { return kStatic ? near_[kStatic + k] : coefficients_[(k_ + k) * stride_]; }
 
   static V mapped(const T* pi, Size i, Size count) { return kMap == Map::kNone ? V{} : load(pi + i, count); }
 
   // A scaling map is left out: it moves no maximum, as it is not negative.
   V candidate(int k, V x, V pi) const {
-    const V line = a_[k] * x + b_[k];
+    const V line = slope(k) * x + intercept(k);
     if (kMap != Map::kAdded) return line;
     return k == 0 ? x + pi * line : pi * line;
   }
@@ -128,7 +149,9 @@ class Channel {
     return taken;
   }
 
-  const T *a_, *b_;
+  const T* coefficients_;
+  Size stride_;
+  T near_[2 * kRoom];
   int k_;
   Size positions_;
 };

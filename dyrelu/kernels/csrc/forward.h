@@ -70,12 +70,13 @@ class Forward {
 #pragma omp parallel num_threads(threads) if (threads > 1)
     {
       std::vector<T> hidden(block * shape.hidden), pi(mapped() ? shape.positions : 0);
-      Room room(shape.k);
+      Room room(shape);
       blocks.each([&](Size first, Size last) {
         for (Size n = first; n < last; ++n) {
-          for (Size c = 0; c < shape.channels; c += unit()) pool(n, c);
-          if (mapped()) {
-            score(n, 0, shape.positions);
+          if (!mapped()) {
+            pool(n, 0, shape.channels);
+          } else {
+            pool_and_score(n);
             softmax(shape, shares + n * shape.positions);
           }
         }
@@ -83,7 +84,7 @@ class Forward {
         hyper_deltas(first, last, hidden.data(), 0, shape.outputs);
         for (Size n = first; n < last; ++n) {
           if (mapped()) map_of(shape, shares + n * shape.positions, pi.data());
-          for (Size c = 0; c < shape.channels; c += unit()) apply(n, c, pi.data(), room);
+          apply(n, 0, shape.channels, pi.data(), room);
         }
       });
     }
@@ -92,12 +93,17 @@ class Forward {
   void by_channels(int threads) const {
     constexpr Size tile = 4 * kLanes<T>;
     std::vector<T> hidden(shape.samples * shape.hidden), pi(mapped() ? shape.samples * shape.positions : 0);
-    const Size units = shape.channels / unit(), all = shape.samples * units;
+    const Size share = channels_of_a_share(threads), shares_of_one = (shape.channels + share - 1) / share;
+    const Size all = shape.samples * shares_of_one;
+    const auto each = [&](Size i, auto&& body) {
+      const Size first = i % shares_of_one * share;
+      body(i / shares_of_one, first, std::min(first + share, shape.channels));
+    };
 #pragma omp parallel num_threads(threads)
     {
-      Room room(shape.k);
+      Room room(shape);
 #pragma omp for schedule(static)
-      for (Size i = 0; i < all; ++i) pool(i / units, i % units * unit());
+      for (Size i = 0; i < all; ++i) each(i, [&](Size n, Size first, Size last) { pool(n, first, last); });
       for (Size n = 0; mapped() && n < shape.samples; ++n)
 #pragma omp for schedule(static)
         for (Size i = 0; i < shape.positions; i += tile)
@@ -114,29 +120,68 @@ class Forward {
       for (Size o = 0; o < shape.outputs; o += tile)
         hyper_deltas(0, shape.samples, hidden.data(), o, std::min(o + tile, shape.outputs));
 #pragma omp for schedule(static)
-      for (Size i = 0; i < all; ++i) {
-        const Size n = i / units;
-        apply(n, i % units * unit(), mapped() ? pi.data() + n * shape.positions : nullptr, room);
-      }
+      for (Size i = 0; i < all; ++i)
+        each(i, [&](Size n, Size first, Size last) {
+          apply(n, first, last, mapped() ? pi.data() + n * shape.positions : nullptr, room);
+        });
     }
   }
 
   // What a thread keeps coefficients in.
   struct Room {
-    Lines<T> lines;
+    Coefficients<T> coefficients;
     std::vector<Vector<T>> vectors;
-    explicit Room(int k) : lines(k), vectors(2 * k) {}
+    explicit Room(const Shape& shape) : coefficients(shape), vectors(2 * shape.k) {}
   };
 
   Size unit() const { return shape.unit(kLanes<T>); }
   Size offset(Size n, Size c) const { return n * shape.map() + shape.start(c); }
 
-  void pool(Size n, Size c) const {
-    const T* from = x + offset(n, c);
-    T* to = pooled + n * shape.channels + c;
-    if (shape.channels_innermost()) return ChannelVector<T>(shape).pool(from, to);
-    const double sum = sum_of<T>(shape.positions, [&](Size i, Size count) { return load(from + i, count); });
-    *to = static_cast<T>(sum / shape.positions);
+  // A vector's worth of channels, or as few as leave every thread two shares.
+  Size channels_of_a_share(int threads) const {
+    return std::max(unit(), std::min<Size>(kLanes<T>, shape.channels / (2 * threads)));
+  }
+
+  // The means of channels [c, end).
+  void pool(Size n, Size c, Size end) const {
+    T* to = pooled + n * shape.channels;
+    const auto lanes_of = [&](Size channel, Size from, Size until) {
+      const T* start = x + offset(n, channel);
+      return vector_sum<T>(from, until, [&](Size i, Size count) { return load(start + i, count); });
+    };
+    if (shape.channels_innermost()) {
+      for (; c < end; c += unit()) ChannelVector<T>(shape).pool(x + offset(n, c), to + c);
+      return;
+    }
+    const bool one_row = row_end<T>(0, shape.positions) == shape.positions;
+    for (; one_row && c + kLanes<T> <= end; c += kLanes<T>) {
+      Vector<T> sums[kLanes<T>];
+      for (Size i = 0; i < kLanes<T>; ++i) sums[i] = lanes_of(c + i, 0, shape.positions);
+      store(to + c, lane_sums<T>(sums) / T(shape.positions));
+    }
+    for (; c < end; ++c) {
+      const T* from = x + offset(n, c);
+      const double sum = sum_of<T>(shape.positions, [&](Size i, Size count) { return load(from + i, count); });
+      to[c] = static_cast<T>(sum / shape.positions);
+    }
+  }
+
+  // Both for a whole sample.
+  void pool_and_score(Size n) const {
+    constexpr int lanes = kLanes<T>, together = 4;
+    const bool one_row = row_end<T>(0, shape.positions) == shape.positions;
+    if (shape.channels_innermost() || !one_row || shape.channels % lanes != 0) {
+      pool(n, 0, shape.channels);
+      return score(n, 0, shape.positions);
+    }
+    T* z = shares + n * shape.positions;
+    std::fill(z, z + shape.positions, w.bz[0]);
+    for (Size c = 0; c < shape.channels; c += lanes) {
+      Vector<T> sums[lanes];
+      for (int i = 0; i < lanes; i += together)
+        sums_and_scores<T, together>(shape, x + offset(n, c + i), w.wz + c + i, z, sums + i);
+      store(pooled + n * shape.channels + c, lane_sums<T>(sums) / T(shape.positions));
+    }
   }
 
   void score(Size n, Size begin, Size end) const {
@@ -166,25 +211,35 @@ class Forward {
     }
   }
 
-  void apply(Size n, Size c, const T* pi, Room& room) const {
-    const Size at = offset(n, c);
+  void apply(Size n, Size c, Size end, const T* pi, Room& room) const {
     const T* own = deltas + n * shape.outputs;
-    if (shape.channels_innermost()) return ChannelVector<T>(shape).apply(x + at, own, c, pi, y + at, room.vectors.data());
-    Lines<T>& lines = room.lines;
-    lines.set(shape, own, c);
+    if (shape.channels_innermost()) {
+      for (; c < end; c += unit()) {
+        const Size at = offset(n, c);
+        ChannelVector<T>(shape).apply(x + at, own, c, pi, y + at, room.vectors.data());
+      }
+      return;
+    }
+    room.coefficients.set(own);
     switch (shape.spatial) {
-      case Spatial::kNone: return apply_as<Map::kNone>(lines, at, pi);
-      case Spatial::kPaper: return apply_as<Map::kScaled>(lines, at, pi);
-      default: return apply_as<Map::kAdded>(lines, at, pi);
+      case Spatial::kNone: return apply_k<Map::kNone>(room.coefficients, n, c, end, pi);
+      case Spatial::kPaper: return apply_k<Map::kScaled>(room.coefficients, n, c, end, pi);
+      default: return apply_k<Map::kAdded>(room.coefficients, n, c, end, pi);
     }
   }
 
   template <Map kMap>
-  void apply_as(const Lines<T>& lines, Size at, const T* pi) const {
-    if (shape.k == 2) {
-      Channel<T, kMap, 2>(lines, 2, shape.positions).forward(x + at, pi, y + at);
-    } else {
-      Channel<T, kMap, 0>(lines, shape.k, shape.positions).forward(x + at, pi, y + at);
+  void apply_k(const Coefficients<T>& coefficients, Size n, Size c, Size end, const T* pi) const {
+    if (shape.k == 2) return apply_as<kMap, 2>(coefficients, n, c, end, pi);
+    apply_as<kMap, 0>(coefficients, n, c, end, pi);
+  }
+
+  template <Map kMap, int kStatic>
+  void apply_as(const Coefficients<T>& coefficients, Size n, Size c, Size end, const T* pi) const {
+    for (; c < end; ++c) {
+      const Size at = offset(n, c);
+      Channel<T, kMap, kStatic>(coefficients.of(c), coefficients.stride(), shape.k, shape.positions)
+          .forward(x + at, pi, y + at);
     }
   }
 };

@@ -20,7 +20,7 @@ struct Product {
   void run(Size first, Size last, Size begin, Size end) const {
     constexpr Size lanes = kLanes<T>;
     Size o = begin;
-    for (; o + 4 * lanes <= end; o += 4 * lanes) rows<4, true>(first, last, o, lanes);
+    for (; o + 2 * lanes <= end; o += 2 * lanes) rows<2, true>(first, last, o, lanes);
     for (; o + lanes <= end; o += lanes) rows<1, true>(first, last, o, lanes);
     if (o < end) rows<1, false>(first, last, o, end - o);
   }
@@ -30,6 +30,7 @@ struct Product {
   template <int kVectors, bool kWhole>
   void rows(Size first, Size last, Size o, Size count) const {
     Size r = first;
+    for (; r + 8 <= last; r += 8) tile<8, kVectors, kWhole>(r, o, count);
     for (; r + 4 <= last; r += 4) tile<4, kVectors, kWhole>(r, o, count);
     for (; r < last; ++r) tile<1, kVectors, kWhole>(r, o, count);
   }

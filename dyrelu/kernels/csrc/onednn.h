@@ -87,4 +87,7 @@ inline paddle::Tensor reordered(const paddle::Tensor& x) {
   return paddle::Tensor(result);
 }
 
+// The tensor itself, or reordered where oneDNN has left it in a layout of its own.
+inline paddle::Tensor in_order(const paddle::Tensor& x) { return is_onednn(x) ? reordered(x) : x; }
+
 }  // namespace dyrelu

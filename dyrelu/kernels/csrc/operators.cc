@@ -55,15 +55,24 @@ void with_type(const Tensor& x, Body&& body) {
   body(double{});
 }
 
-std::vector<Tensor> forward(dyrelu::Shape shape, const Tensor& given, const std::vector<Tensor>& p) {
+// What only the backward pass reads, where there will be none. It stays with the thread: memory that comes and goes
+// between the large results would scatter them over the heap, and each call would then meet new pages.
+template <typename T>
+T* scratch(dyrelu::Size size) {
+  static thread_local std::vector<T> room;
+  if (static_cast<dyrelu::Size>(room.size()) < size) room.resize(size);
+  return room.data();
+}
+
+// The result, and with `keep` what the backward pass reads: pooled, deltas and, with a map, its shares.
+std::vector<Tensor> forward(dyrelu::Shape shape, const Tensor& given, const std::vector<Tensor>& p, bool keep) {
   const bool mapped = shape.spatial != dyrelu::Spatial::kNone;
   const bool foreign = dyrelu::is_onednn(given);
   if (foreign) shape.order = dyrelu::order_of(given);
   const Tensor x = foreign && !shape.channels_innermost() ? dyrelu::reordered(given) : given;
-  std::vector<Tensor> out{shape.channels_innermost() ? dyrelu::same_layout(x) : like(x, x.shape()),
-                          like(x, {shape.samples, shape.channels}),
-                          like(x, {shape.samples, shape.outputs})};
-  if (mapped) out.push_back(like(x, {shape.samples, shape.positions}));
+  const Sizes rows{shape.channels, shape.outputs, mapped ? shape.positions : 0};
+  std::vector<Tensor> out{shape.channels_innermost() ? dyrelu::same_layout(x) : like(x, x.shape())};
+  for (std::size_t i = 0; keep && i < (mapped ? 3 : 2); ++i) out.push_back(like(x, {shape.samples, rows[i]}));
   if (nothing(shape)) {
     for (auto& tensor : out) tensor = paddle::zeros(tensor.shape(), x.dtype(), x.place());
     return out;
@@ -73,16 +82,19 @@ std::vector<Tensor> forward(dyrelu::Shape shape, const Tensor& given, const std:
     auto w = weights<T>(p[0], p[1], p[2], p[3]);
     if (mapped) w.wz = p[4].data<T>();
     if (mapped) w.bz = p[5].data<T>();
-    dyrelu::Forward<T>{shape, w, x.data<T>(), out[0].data<T>(), out[1].data<T>(), out[2].data<T>(),
-                       mapped ? out[3].data<T>() : nullptr}
-        .run();
+    T* room = keep ? nullptr : scratch<T>(shape.samples * (rows[0] + rows[1] + rows[2]));
+    T* pooled = keep ? out[1].data<T>() : room;
+    T* deltas = keep ? out[2].data<T>() : room + shape.samples * rows[0];
+    T* shares = !mapped ? nullptr : keep ? out[3].data<T>() : room + shape.samples * (rows[0] + rows[1]);
+    dyrelu::Forward<T>{shape, w, x.data<T>(), out[0].data<T>(), pooled, deltas, shares}.run();
   });
   return out;
 }
 
 // `saved`: pooled, deltas and, with a map, its shares.
-std::vector<Tensor> backward(const dyrelu::Shape& shape, const Tensor& x, const std::vector<Tensor>& p,
-                             const std::vector<Tensor>& saved, const Tensor& upstream) {
+std::vector<Tensor> backward(const dyrelu::Shape& shape, const Tensor& given, const std::vector<Tensor>& p,
+                             const std::vector<Tensor>& saved, const Tensor& given_upstream) {
+  const Tensor x = dyrelu::in_order(given), upstream = dyrelu::in_order(given_upstream);
   const bool mapped = shape.spatial != dyrelu::Spatial::kNone;
   std::vector<Tensor> out{like(x, x.shape())};
   for (const auto& tensor : p) out.push_back(like(x, tensor.shape()));
@@ -112,9 +124,10 @@ std::vector<Tensor> backward(const dyrelu::Shape& shape, const Tensor& x, const 
   return out;
 }
 
+template <bool kKeep>
 std::vector<Tensor> ab(const Tensor& x, const Tensor& w1, const Tensor& b1, const Tensor& w2, const Tensor& b2,
                        int k) {
-  return forward(shape_of(x, w1, w2, k), x, {w1, b1, w2, b2});
+  return forward(shape_of(x, w1, w2, k), x, {w1, b1, w2, b2}, kKeep);
 }
 
 std::vector<Tensor> ab_backward(const Tensor& x, const Tensor& w1, const Tensor& b1, const Tensor& w2,
@@ -123,9 +136,10 @@ std::vector<Tensor> ab_backward(const Tensor& x, const Tensor& w1, const Tensor&
   return backward(shape_of(x, w1, w2, k), x, {w1, b1, w2, b2}, {pooled, deltas}, dy);
 }
 
+template <bool kKeep>
 std::vector<Tensor> c(const Tensor& x, const Tensor& w1, const Tensor& b1, const Tensor& w2, const Tensor& b2,
                       const Tensor& wz, const Tensor& bz, int k, int spatial, float tau) {
-  return forward(shape_of(x, w1, w2, k, spatial, tau), x, {w1, b1, w2, b2, wz, bz});
+  return forward(shape_of(x, w1, w2, k, spatial, tau), x, {w1, b1, w2, b2, wz, bz}, kKeep);
 }
 
 std::vector<Tensor> c_backward(const Tensor& x, const Tensor& w1, const Tensor& b1, const Tensor& w2,
@@ -151,6 +165,15 @@ std::vector<Sizes> c_shapes(const Sizes& x, const Sizes&, const Sizes&, const Si
   return {x, {x[0], x[1]}, {x[0], w2[1]}, {x[0], positions(x)}};
 }
 
+std::vector<Sizes> ab_result(const Sizes& x, const Sizes&, const Sizes&, const Sizes&, const Sizes&, int) {
+  return {x};
+}
+
+std::vector<Sizes> c_result(const Sizes& x, const Sizes&, const Sizes&, const Sizes&, const Sizes&, const Sizes&,
+                            const Sizes&, int, int, float) {
+  return {x};
+}
+
 using Type = paddle::DataType;
 
 std::vector<Type> ab_types(const Type& x, const Type&, const Type&, const Type&, const Type&) { return {x, x, x}; }
@@ -160,13 +183,20 @@ std::vector<Type> c_types(const Type& x, const Type&, const Type&, const Type&, 
   return {x, x, x, x};
 }
 
+std::vector<Type> ab_type(const Type& x, const Type&, const Type&, const Type&, const Type&) { return {x}; }
+
+std::vector<Type> c_type(const Type& x, const Type&, const Type&, const Type&, const Type&, const Type&,
+                         const Type&) {
+  return {x};
+}
+
 }  // namespace
 
 PD_BUILD_OP(dyrelu_ab)
     .Inputs({"X", "W1", "B1", "W2", "B2"})
     .Outputs({"Y", "Pooled", "Deltas"})
     .Attrs({"k: int"})
-    .SetKernelFn(PD_KERNEL(ab))
+    .SetKernelFn(PD_KERNEL(ab<true>))
     .SetInferShapeFn(PD_INFER_SHAPE(ab_shapes))
     .SetInferDtypeFn(PD_INFER_DTYPE(ab_types));
 
@@ -180,7 +210,7 @@ PD_BUILD_OP(dyrelu_c)
     .Inputs({"X", "W1", "B1", "W2", "B2", "Wz", "Bz"})
     .Outputs({"Y", "Pooled", "Deltas", "Shares"})
     .Attrs({"k: int", "spatial: int", "tau: float"})
-    .SetKernelFn(PD_KERNEL(c))
+    .SetKernelFn(PD_KERNEL(c<true>))
     .SetInferShapeFn(PD_INFER_SHAPE(c_shapes))
     .SetInferDtypeFn(PD_INFER_DTYPE(c_types));
 
@@ -190,3 +220,20 @@ PD_BUILD_GRAD_OP(dyrelu_c)
               paddle::Grad("Wz"), paddle::Grad("Bz")})
     .Attrs({"k: int", "spatial: int", "tau: float"})
     .SetKernelFn(PD_KERNEL(c_backward));
+
+// The same without what the backward pass reads, for where no gradient will be asked for.
+PD_BUILD_OP(dyrelu_ab_result)
+    .Inputs({"X", "W1", "B1", "W2", "B2"})
+    .Outputs({"Y"})
+    .Attrs({"k: int"})
+    .SetKernelFn(PD_KERNEL(ab<false>))
+    .SetInferShapeFn(PD_INFER_SHAPE(ab_result))
+    .SetInferDtypeFn(PD_INFER_DTYPE(ab_type));
+
+PD_BUILD_OP(dyrelu_c_result)
+    .Inputs({"X", "W1", "B1", "W2", "B2", "Wz", "Bz"})
+    .Outputs({"Y"})
+    .Attrs({"k: int", "spatial: int", "tau: float"})
+    .SetKernelFn(PD_KERNEL(c<false>))
+    .SetInferShapeFn(PD_INFER_SHAPE(c_result))
+    .SetInferDtypeFn(PD_INFER_DTYPE(c_type));

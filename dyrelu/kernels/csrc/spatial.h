@@ -13,15 +13,37 @@ inline T gamma(const Shape& shape) {
   return static_cast<T>(shape.positions / kGammaDivisor);
 }
 
+// The lane sums of kCount channels, and their part of z, in one reading of x. Every sum runs in the order of
+// `vector_sum` and of `scores`, so that its bits are theirs.
+template <typename T, int kCount>
+inline void sums_and_scores(const Shape& shape, const T* x, const T* wz, T* z, Vector<T>* sums) {
+  constexpr Size lanes = kLanes<T>;
+  Vector<T> parts[kCount][4] = {};
+  const auto take = [&](Size i, Size count, int part) {
+    Vector<T> score = load(z + i, count);
+    for (int c = 0; c < kCount; ++c) {
+      const Vector<T> value = load(x + c * shape.positions + i, count);
+      score += wz[c] * value;
+      parts[c][part] += value;
+    }
+    store(z + i, score, count);
+  };
+  Size i = 0;
+  for (; i + 4 * lanes <= shape.positions; i += 4 * lanes)
+    for (int part = 0; part < 4; ++part) take(i + part * lanes, lanes, part);
+  for (; i + lanes <= shape.positions; i += lanes) take(i, lanes, 0);
+  if (i < shape.positions) take(i, shape.positions - i, 1);
+  for (int c = 0; c < kCount; ++c) sums[c] = (parts[c][0] + parts[c][1]) + (parts[c][2] + parts[c][3]);
+}
+
 // z[i] for i in [begin, end); each sum runs over the channels in order. `begin` is a multiple of the lanes.
 template <typename T>
 inline void scores(const Shape& shape, const T* x, const Weights<T>& w, T* z, Size begin, Size end) {
   std::fill(z + begin, z + end, w.bz[0]);
   for (Size c = 0; c < shape.channels; ++c) {
     const T* channel = x + c * shape.positions + begin;
-    const T weight = w.wz[c];
     for_vectors<T>(end - begin, [&](Size i, Size count) {
-      store(z + begin + i, load(z + begin + i, count) + weight * load(channel + i, count), count);
+      store(z + begin + i, load(z + begin + i, count) + w.wz[c] * load(channel + i, count), count);
     });
   }
 }

@@ -98,27 +98,59 @@ inline T lane_sum(Vector<T> value) {
   return value[0];
 }
 
+// Adds the halves of neighbouring vectors, or of their parts of 2 * kHalf lanes, which leaves half as many vectors.
+template <typename T, int kHalf>
+inline void fold(Vector<T>* values) {
+  constexpr int lanes = kLanes<T>;
+  typename Traits<T>::Bits low, high;
+  for (int i = 0; i < lanes; ++i) {
+    const int j = i % (lanes / 2), from = i < lanes / 2 ? 0 : lanes;
+    low[i] = from + j / kHalf * 2 * kHalf + j % kHalf;
+    high[i] = low[i] + kHalf;
+  }
+  for (int v = 0; v < kHalf; ++v)
+    values[v] = __builtin_shuffle(values[2 * v], values[2 * v + 1], low) +
+                __builtin_shuffle(values[2 * v], values[2 * v + 1], high);
+  if constexpr (kHalf > 1) fold<T, kHalf / 2>(values);
+}
+
+// The lane sums of as many vectors as there are lanes, to the bit what `lane_sum` gives of each.
+template <typename T>
+inline Vector<T> lane_sums(Vector<T>* values) {
+  fold<T, kLanes<T> / 2>(values);
+  return values[0];
+}
+
 // Sums in float grow wrong by about the number of additions: after this many vectors they go to a double.
 constexpr Size kVectorsInARow = 256;
 
-// sum_i f(i), with `term(offset, count)` giving one vector of it. Four sums at once hide the additions' latency.
+// Where the vectors that may be summed in a row end; a rest of less than a vector belongs to the last row.
+template <typename T>
+inline Size row_end(Size begin, Size size) {
+  return size - begin < (kVectorsInARow + 1) * kLanes<T> ? size : begin + kVectorsInARow * kLanes<T>;
+}
+
+// The lanes' sums of f over [begin, end), with `term(offset, count)` giving one vector of it. Four sums at once
+// hide the additions' latency.
+template <typename T, typename Term>
+inline Vector<T> vector_sum(Size begin, Size end, Term&& term) {
+  constexpr Size lanes = kLanes<T>;
+  Vector<T> sums[4] = {};
+  Size i = begin;
+  for (; i + 4 * lanes <= end; i += 4 * lanes)
+    for (int j = 0; j < 4; ++j) sums[j] += term(i + j * lanes, lanes);
+  for (; i + lanes <= end; i += lanes) sums[0] += term(i, lanes);
+  if (i < end) sums[1] += term(i, end - i);
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+}
+
+// sum_i f(i).
 template <typename T, typename Term>
 inline double sum_of(Size size, Term&& term) {
-  constexpr Size lanes = kLanes<T>;
   double total = 0;
-  Size i = 0;
-  while (i < size) {
-    Vector<T> sums[4] = {};
-    const Size whole = (size - i) / lanes;
-    const Size end = i + (whole < kVectorsInARow ? whole : kVectorsInARow) * lanes;
-    for (; i + 4 * lanes <= end; i += 4 * lanes)
-      for (int j = 0; j < 4; ++j) sums[j] += term(i + j * lanes, lanes);
-    for (; i < end; i += lanes) sums[0] += term(i, lanes);
-    if (i < size && size - i < lanes) {
-      sums[1] += term(i, size - i);
-      i = size;
-    }
-    total += lane_sum<T>((sums[0] + sums[1]) + (sums[2] + sums[3]));
+  for (Size i = 0, end; i < size; i = end) {
+    end = row_end<T>(i, size);
+    total += lane_sum<T>(vector_sum<T>(i, end, term));
   }
   return total;
 }

@@ -1,0 +1,69 @@
+"""`compare`: two sides, each one or more suites, judged case by case. Needs no Paddle."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli import comparing, gating
+from bench.cli.progress import Reporter
+
+__all__ = ["compare"]
+
+
+def compare(
+    base: Annotated[Path, typer.Argument(help="A suite file or folder of a run: what was.")],
+    new: Annotated[Path, typer.Argument(help="A suite file or folder of a run: what is.")],
+    more_base: Annotated[
+        list[Path] | None,
+        typer.Option("--base", help="A further session of the base (repeatable).", show_default=False),
+    ] = None,
+    more_new: Annotated[
+        list[Path] | None,
+        typer.Option("--new", help="A further session of the new side (repeatable).", show_default=False),
+    ] = None,
+    history: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of earlier suites, which show by how much two sessions differ here.",
+            show_default=False,
+        ),
+    ] = None,
+    threshold: comparing.Threshold = "2%",
+    fail_on: gating.FailOn = None,
+    allow: gating.Allow = None,
+    github: gating.Github = None,
+    export_markdown: comparing.Export = None,
+    export_csv: comparing.Export = None,
+    export_json: comparing.Export = None,
+    export_junit: gating.ExportJUnit = None,
+    export_comment: gating.ExportComment = None,
+    plot: comparing.Plot = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder for compare.md, .csv, .json, .png and .svg.", show_default=False),
+    ] = None,
+) -> int:
+    """Compare two runs: what became slower or faster, which facts changed, what is missing.
+
+    Either side may also be a JSON file of pytest-benchmark, or a folder of suites. Two runs are not paired,
+    since the machine shifts between them: `ab` tells smaller changes.
+    """
+    from bench.compare import CompareOptions, compare_observed
+
+    rule = comparing.rule_of(threshold)
+    outputs = comparing.Outputs(export_markdown, export_csv, export_json, plot, out)
+    flags = gating.GateFlags(fail_on, allow, github=github, junit=export_junit, comment=export_comment)
+    flags.rules()  # a mistake in them is said before thousands of files are read
+    paths = ([base, *(more_base or ())], [new, *(more_new or ())])
+    with Reporter() as reporter:
+        sides = [comparing.read_side(side, reporter) for side in paths]
+        options = CompareOptions(rule, spreads=comparing.spreads_of(history, sides))
+    decision = gating.gated(
+        lambda rule: compare_observed(sides[0], sides[1], replace(options, rule=rule)), flags, rule
+    )
+    details = comparing.show(decision.comparison, outputs)
+    return gating.publish(decision, flags, details)

@@ -1,0 +1,123 @@
+"""Which blocks of a case stand against which: what each verdict rests on."""
+
+from __future__ import annotations
+
+import math
+import statistics as plain
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from bench.case import Case
+from bench.compare.bursts import paired_log_ratios
+from bench.compare.side import Seen, Side
+from bench.compared import Basis
+from bench.evidence import Cell, Paired, Unpaired, log_ratio
+
+__all__ = ["Matched", "NoBasis", "common_pairs", "match"]
+
+Blocks = Mapping[int, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """A case's cell. `left_out` counts blocks of both sides (pairs, in paired ones) that it doesn't use.
+
+    `calibration_moved` is the log ratio of the calibrations themselves, where the cell rests on them.
+    """
+
+    case: Case
+    basis: Basis
+    cell: Cell
+    left_out: int
+    calibration_moved: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class NoBasis:
+    """A case that both sides measured, and that there is nothing to lay beside."""
+
+    case: Case
+    basis: Basis
+    reason: str
+
+
+def match(case: Case, base: Side, new: Side, reference: Case | None) -> Matched | NoBasis | None:
+    """The cell of a case that both sides measured under one condition.
+
+    `reference` is its group's reference, or None where that has no usable time on a side. None is for the
+    reference itself, where two environments leave nothing to be said of it.
+    """
+    pairs = common_pairs(case, base, new)
+    if pairs:
+        return _paired(case, pairs, base, new)
+    if reference is not None and reference != case:
+        return _by_reference(case, reference, base, new)
+    if base.fingerprints(case) == new.fingerprints(case) and len(base.fingerprints(case)) == 1:
+        return _by_calibration(case, base, new)
+    if reference == case:
+        return None
+    return NoBasis(case, Basis.REFERENCE, "the reference of its group has no usable time on both sides")
+
+
+def common_pairs(case: Case, base: Side, new: Side) -> list[str]:
+    """The `ab`s of which both sides have their half."""
+    return sorted(_pairs(base.timed(case)).keys() & _pairs(new.timed(case)).keys())
+
+
+def _pairs(seen: Sequence[Seen]) -> dict[str, Seen]:
+    return {one.session.pair: one for one in seen if one.session.pair}
+
+
+def _paired(case: Case, pairs: Sequence[str], base: Side, new: Side) -> Matched:
+    """Pairs of blocks, burst against burst; those that lack a side or are too disturbed are left out."""
+    left, right = _pairs(base.timed(case)), _pairs(new.timed(case))
+    ratios: list[float] = []
+    left_out = 0
+    for pair in pairs:
+        old, now = left[pair].taken, right[pair].taken
+        found = paired_log_ratios(old.bursts, now.bursts)
+        ratios += found.values()
+        left_out += len({*old.blocks, *old.unusable, *now.blocks, *now.unusable}) - len(found)
+    return Matched(case, Basis.BLOCKS, Paired(tuple(ratios)), left_out)
+
+
+def _by_reference(case: Case, reference: Case, base: Side, new: Side) -> Matched:
+    sides = [_against_reference(side.timed(case), side.timed(reference)) for side in (base, new)]
+    return _unpaired(case, Basis.REFERENCE, sides)
+
+
+def _against_reference(cases: Sequence[Seen], references: Sequence[Seen]) -> list[tuple[Seen, Blocks]]:
+    by_session = {one.session.id: one.taken.blocks for one in references}
+    return [(one, by_session.get(one.session.id, {})) for one in cases]
+
+
+def _by_calibration(case: Case, base: Side, new: Side) -> Matched | NoBasis:
+    for side in (base, new):
+        if not any(one.session.calibration for one in side.timed(case)):
+            reason = f"{side.name} timed no calibration, without which two sessions' times can't be compared"
+            return NoBasis(case, Basis.CALIBRATION, reason)
+    sides = [[(one, one.session.calibration) for one in side.timed(case)] for side in (base, new)]
+    levels = [plain.median(time for _, blocks in side for time in blocks.values()) for side in sides]
+    return replace(
+        _unpaired(case, Basis.CALIBRATION, sides), calibration_moved=log_ratio(levels[1], levels[0])
+    )
+
+
+def _unpaired(case: Case, basis: Basis, sides: Sequence[Sequence[tuple[Seen, Blocks]]]) -> Matched:
+    logs: list[tuple[tuple[float, ...], ...]] = []
+    left_out = 0
+    for side in sides:
+        sessions = []
+        for seen, others in side:
+            blocks = seen.taken.blocks
+            common = sorted(blocks.keys() & others.keys())
+            left_out += len(blocks) + len(seen.taken.unusable) - len(common)
+            if common:
+                sessions.append(_logs([blocks[block] / others[block] for block in common]))
+        logs.append(tuple(sessions))
+    return Matched(case, basis, Unpaired(logs[0], logs[1], 0.0, math.inf), left_out)
+
+
+def _logs(ratios: Sequence[float]) -> tuple[float, ...]:
+    """NaN for what is no ratio of positive times, which no suite that was read from a file has."""
+    return tuple([math.log(ratio) if ratio > 0 else math.nan for ratio in ratios])

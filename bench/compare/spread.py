@@ -1,0 +1,58 @@
+"""How much two sessions of the same code differ, by what is known beforehand and what several sessions show.
+
+The two estimates of the variance are weighed by their degrees of freedom, as in Smyth's moderated t (2004,
+Statistical Applications in Genetics and Molecular Biology 3, article 3).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from bench.compare.options import Spread
+from bench.evidence import Unpaired
+
+__all__ = ["moderated", "observed_spread"]
+
+Sessions = Sequence[Sequence[float]]
+
+
+def moderated(known: Spread, cells: Sequence[Unpaired]) -> Spread:
+    """The known spread, corrected by cells that have several sessions a side."""
+    found = observed_spread(cells)
+    if found is None or math.isinf(known.df):
+        return known
+    total = known.df + found.df
+    variance = (known.df * known.sd**2 + found.df * found.sd**2) / total
+    return Spread(math.sqrt(variance), total, f"{known.source}, and from the sessions given here")
+
+
+def observed_spread(cells: Sequence[Unpaired]) -> Spread | None:
+    """The spread of session means beyond what their blocks explain, over both sides of all cells together.
+
+    None where no side of a cell has two sessions of two blocks. A session is fast or slow for all cells at
+    once, so that its degrees of freedom are those of one cell, however many there are.
+    """
+    parts = [[_part(side) for side in (cell.base, cell.new)] for cell in cells]
+    used = [part for sides in parts for part in sides if part is not None]
+    if not used:
+        return None
+    df = sum(part[0] for part in used)
+    between = math.fsum(part[1] for part in used) / df
+    inside = math.fsum(part[0] * part[2] for part in used) / df
+    df_of_a_cell = max(sum(part[0] for part in sides if part is not None) for sides in parts)
+    return Spread(math.sqrt(max(0.0, between - inside)), df_of_a_cell, "from the sessions given here")
+
+
+def _part(side: Sessions) -> tuple[int, float, float] | None:
+    """Degrees of freedom, squares between session means, and the variance of such a mean by its blocks."""
+    within = [_squares(values) / (len(values) - 1) / len(values) for values in side if len(values) > 1]
+    if len(side) < 2 or not within:
+        return None
+    means = [math.fsum(values) / len(values) for values in side]
+    return len(side) - 1, _squares(means), math.fsum(within) / len(within)
+
+
+def _squares(values: Sequence[float]) -> float:
+    centre = math.fsum(values) / len(values)
+    return math.fsum([(value - centre) ** 2 for value in values])

@@ -1,0 +1,70 @@
+"""One file of a history, read: what the index keeps of it, or why it can't be used."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from pathlib import Path
+
+import msgspec
+
+from bench.compare import Observed, observe
+from bench.errors import InputError
+from bench.history.points import SessionPoints, points_of
+from bench.storage import load_suite
+
+__all__ = ["Digest", "Kept", "digest", "kept", "layout"]
+
+# Raised with every change of what the figures mean; a change of their types is noticed by itself.
+_VERSION = 1
+# A thousand times a usual suite; a file beyond it would not fit into memory beside the others.
+_LARGEST_BYTES = 2**30
+
+
+class Kept(msgspec.Struct, frozen=True, array_like=True):
+    """Something encoded, and the checksum that tells whether it was kept as it was."""
+
+    content: bytes
+    checksum: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is what was put in."""
+        return zlib.crc32(self.content) == self.checksum
+
+
+class Digest(msgspec.Struct, frozen=True, array_like=True):
+    """`reason` says why the file is no suite, empty for one that is. Sessions come with their blocks."""
+
+    reason: str
+    observed: Kept | None = None
+    sessions: tuple[tuple[str, str, str, int, Kept], ...] = ()
+
+
+def layout() -> int:
+    """A number that changes with what a digest looks like: 31 bits, as SQLite has room for."""
+    types = msgspec.json.schema_components([Observed, SessionPoints])
+    text = msgspec.json.encode((_VERSION, types), order="sorted")
+    return zlib.crc32(text) & 0x7FFFFFFF
+
+
+def kept(value: object) -> Kept:
+    """Encoded for the index."""
+    content = msgspec.msgpack.encode(value)
+    return Kept(content, zlib.crc32(content))
+
+
+def digest(path: str, name: str) -> Digest:
+    """Reads a file, which goes by `name`. Never raises for what is wrong with the file."""
+    try:
+        if os.path.getsize(path) > _LARGEST_BYTES:
+            return Digest(f"larger than the {_LARGEST_BYTES >> 20} MiB that a suite can have")
+        suite = load_suite(Path(path))
+    except (InputError, OSError) as error:
+        return Digest(str(error).removeprefix(f"{path}: "))
+    observed = observe(suite, name)
+    rows = tuple(
+        (session.id, session.started, session.environment, session.blocks, kept(session))
+        for session in points_of(observed)
+    )
+    return Digest("", kept(observed), rows)

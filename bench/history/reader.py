@@ -1,0 +1,26 @@
+"""`python -m bench.history.reader`: reads the files that it is asked for, until its standard input ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+
+from bench.history.cycles import no_cycles
+from bench.history.digest import digest
+from bench.history.messages import Batch, Broken, receive, send
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Answers each batch with its digests, in order."""
+    with no_cycles(), contextlib.suppress(Broken):
+        while True:
+            batch = receive(sys.stdin.buffer, Batch)
+            found = [digest(os.path.join(batch.folder, name), name) for name in batch.names]
+            send(sys.stdout.buffer, found)
+
+
+if __name__ == "__main__":
+    main()

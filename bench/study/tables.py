@@ -1,0 +1,128 @@
+"""The tables of the page, and the CSV of the curve: counts turned into text."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+
+from bench.report.formats import percent
+from bench.report.layout import table
+from bench.study.peers import PEERS
+from bench.study.raw import Kind
+from bench.study.real import KindResult, kind_result, lower_bound, upper_bound
+from bench.study.rules import OUR_RULE, Setting
+from bench.study.simulate import EFFECTS, Tally
+from bench.study.spreads import case_noise, measured_spreads
+from bench.study.study import Study
+
+__all__ = [
+    "curve_csv",
+    "noise_table",
+    "peer_table",
+    "real_table",
+    "rule_table",
+    "slowed_table",
+    "spread_table",
+]
+
+_EFFECT = 0.05
+_NOTHING = "–"
+
+
+def real_table(study: Study) -> str:
+    """What the real runs said."""
+    rows = [_real_row(kind_result(kind, study.results)) for kind in Kind]
+    header = ("runs", "number", "with a false alarm", "null cases", "inconclusive", "slowed cases", "found")
+    return table((*header, "runs with all found", "at least"), rows)
+
+
+def _real_row(found: KindResult) -> list[str]:
+    slowed = [str(found.slowed), str(found.found), str(found.whole)] if found.slowed else [_NOTHING] * 3
+    least = percent(lower_bound(found.whole, found.runs), 1) if found.slowed else _NOTHING
+    share = percent(found.inconclusive / found.null, 1) if found.null else _NOTHING
+    return [found.kind.value, str(found.runs), str(found.alarming), str(found.null), share, *slowed, least]
+
+
+def slowed_table(study: Study) -> str:
+    """What each injected run measured."""
+    rows = []
+    for result in study.results:
+        if not result.slowed:
+            continue
+        ratios = [delta.ratio.value - 1 for delta in result.slowed]
+        variant = result.slowed[0].case.variant
+        span = f"{100 * min(ratios):+.1f}% to {100 * max(ratios):+.1f}%"
+        rows.append([result.run.name, variant, span, f"{result.found} of {len(result.slowed)}"])
+    return table(("run", "slowed variant", "measured", "found"), rows, 2)
+
+
+def rule_table(tallies: Iterable[Tally], kind: Kind, setting: Setting, seconds: float) -> str:
+    """One kind of noise in one setting; `seconds` is what such a suite's blocks take."""
+    rows = [_rule_row(tally, seconds) for tally in tallies if (tally.kind, tally.setting) == (kind, setting)]
+    effects = [f"{percent(effect, 0)} found" for effect in EFFECTS]
+    header = ("rule", "suites", "with any false alarm", "at most", *effects, "inconclusive", "seconds")
+    return table(header, rows)
+
+
+def _rule_row(tally: Tally, seconds: float) -> list[str]:
+    return [
+        tally.rule,
+        f"{tally.suites:,}",
+        percent(tally.alarmed / tally.suites),
+        percent(upper_bound(tally.alarmed, tally.suites)),
+        *(percent(hits / tally.suites, 1) for hits in tally.found.values()),
+        _NOTHING
+        if tally.rule in {peer.name for peer in PEERS}
+        else percent(tally.inconclusive / tally.cells),
+        f"{seconds:,.0f}",
+    ]
+
+
+def peer_table() -> str:
+    """What each tool's rule is, and where it is written."""
+    return table(("tool", "alarm", "source"), [[peer.name, peer.rule, peer.source] for peer in PEERS], 3)
+
+
+def noise_table(study: Study) -> str:
+    """Noise by case, and what it costs."""
+    found = [case_noise(study.pools[kind], _EFFECT, OUR_RULE) for kind in study.pools]
+    header = ["case"]
+    for kind in study.pools:
+        header += [f"{kind.value}: sd of a block", f"{kind.value}: blocks for 5%"]
+    rows = []
+    for noises in zip(*found, strict=True):
+        row = [noises[0].case.key]
+        for noise in noises:
+            row += [_share(noise.sd), _NOTHING if noise.blocks is None else str(noise.blocks)]
+        rows.append(row)
+    return table(header, rows)
+
+
+def _share(value: float) -> str:
+    return percent(value) if math.isfinite(value) else _NOTHING
+
+
+def spread_table(study: Study) -> str:
+    """What `compare` should know of sessions."""
+    rows = []
+    for kind, pool in study.pools.items():
+        source = f"{pool.runs} {kind.value} sessions of the gate study"
+        for basis, found in zip(("reference", "calibration"), measured_spreads(pool, source), strict=True):
+            shares = (found.observed, found.beyond, found.advised.sd)
+            rows.append([basis, kind.value, *map(_share, shares), f"{found.advised.df:g}"])
+    header = ("ratio to the", "noise", "sd of sessions' means", "beyond their blocks", "advised", "df")
+    return table(header, rows, 2)
+
+
+def curve_csv(curve: Sequence[Tally], tallies: Sequence[Tally]) -> str:
+    """Every count, one row an effect; `curve` are suites of more or fewer blocks."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("noise", "setting", "rule", "blocks", "suites", "alarmed", "effect_percent", "found"))
+    for tally in (*tallies, *curve):
+        for effect, hits in tally.found.items():
+            counts = (tally.blocks, tally.suites, tally.alarmed, effect, hits)
+            writer.writerow((tally.kind.value, tally.setting.value, tally.rule, *counts))
+    return text.getvalue()

@@ -1,0 +1,122 @@
+"""How long `history` and `compare --history` take on a folder of real-sized suites, and how much memory.
+
+    python -m tests.microbench.history [--files 2000] [--folder FOLDER]
+
+Makes the files from the published run of the quick preset (one of them cut short), in a temporary folder
+unless one is given, which then is kept and used again. They are in the page cache, and the index is not: that
+is what "cold" means here. No test, since timing decides none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from bench.history.files import INDEX_FILE
+from bench.record import Record, Suite
+from bench.storage import load_suite, save_suite
+
+ROOT = Path(__file__).parents[2]
+SUITE = ROOT / "reports" / "published" / "2026-11-24-quick" / "suite.json"
+# Different noise for so many sessions; then it comes again, since making it takes longer than writing it.
+BODIES = 40
+HOURS_BETWEEN = 9
+
+
+@dataclass(frozen=True)
+class Used:
+    """Wall and CPU seconds (all its processes'), and the largest resident memory of its own process."""
+
+    seconds: float
+    cpu_seconds: float
+    peak_bytes: int
+
+
+def main() -> None:
+    """Makes the files and prints a line a command."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--files", type=int, default=2000)
+    parser.add_argument("--folder", type=Path)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = arguments.folder or Path(temporary) / "history"
+        fill(folder, arguments.files)
+        files = sorted(folder.glob("*.json"))
+        size = sum(path.stat().st_size for path in files) / len(files)
+        print(f"{len(files)} suite files of {size / 1e6:.2f} MB, {len(os.sched_getaffinity(0))} cores")
+        # Neighbours in time: compared with the spread that the others show.
+        compare = ["compare", str(files[-3]), str(files[-2]), "--history", str(folder)]
+        for name, command in (("history", ["history", str(folder)]), ("compare --history", compare)):
+            for index in folder.glob(f"{INDEX_FILE}*"):
+                index.unlink()
+            for state in ("cold", "warm", "warm"):
+                used = run(command)
+                print(
+                    f"{name:18} {state:5} {used.seconds:6.2f} s ({used.cpu_seconds:.2f} s of CPU), "
+                    f"{used.peak_bytes / 2**20:.0f} MiB",
+                    flush=True,
+                )
+
+
+def fill(folder: Path, count: int) -> None:
+    """Writes what the folder lacks; the last file is cut short."""
+    folder.mkdir(parents=True, exist_ok=True)
+    bodies = list(_bodies(load_suite(SUITE), min(count, BODIES)))
+    old = load_suite(SUITE).sessions[0]
+    for number in range(count):
+        started = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(hours=HOURS_BETWEEN * number)
+        path = folder / f"{number:06}.json"
+        if not path.exists():
+            content = bodies[number % len(bodies)].replace(old.id.encode(), f"session{number:06}".encode())
+            path.write_bytes(content.replace(old.started.encode(), f"{started:%Y-%m-%dT%H:%M:%SZ}".encode()))
+    os.truncate(folder / f"{count - 1:06}.json", 100_000)
+
+
+def _bodies(suite: Suite, count: int) -> Iterator[bytes]:
+    rng = random.Random(0)
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(count):
+            machine = rng.gauss(1, 0.02)
+            records = tuple(_scaled(record, machine * rng.gauss(1, 0.005)) for record in suite.records)
+            path = Path(folder) / "suite.json"
+            save_suite(msgspec.structs.replace(suite, records=records), path)
+            yield path.read_bytes()
+
+
+def _scaled(record: Record, factor: float) -> Record:
+    series = tuple(
+        msgspec.structs.replace(
+            one,
+            windows=tuple(
+                msgspec.structs.replace(w, values=tuple(round(v * factor, 7) for v in w.values))
+                for w in one.windows
+            ),
+        )
+        for one in record.series
+    )
+    return msgspec.structs.replace(record, series=series)
+
+
+def run(command: Sequence[str]) -> Used:
+    """One command as its user starts it."""
+    begin = time.perf_counter()
+    process = subprocess.Popen([sys.executable, "-m", "bench", *command], stdout=subprocess.DEVNULL, cwd=ROOT)
+    _, _, usage = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - begin
+    # Linux counts memory in KiB.
+    return Used(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+
+
+if __name__ == "__main__":
+    main()
