@@ -117,7 +117,7 @@ class FactTaking:
 
 
 def _steadied(fact: Fact, prepared: Prepared) -> Fact:
-    """The peak of tensors as most steps have it; every other fact as it is."""
+    """The smallest peak of tensors among some steps; every other fact as it is."""
     if fact.metric != TENSOR_PEAK or (peak := steady_tensor_peak(prepared.step)) is None:
         return fact
     return msgspec.structs.replace(fact, value=min(fact.value, peak))

@@ -18,7 +18,7 @@ _M_TRIM_THRESHOLD: Final = -1
 _M_TOP_PAD: Final = -2
 _M_MMAP_MAX: Final = -4
 
-_NEVER_TRIM: Final = 2**31 - 1  # the largest int: bytes that may lie free at the heap's end
+_NEVER_TRIM: Final = -1  # whatever lies free at the heap's end stays there
 _TOP_PAD_BYTES: Final = 64 * 2**20  # taken in addition whenever the heap grows; untouched, it costs nothing
 _NO_MAPPINGS: Final = 0  # a block of its own mapping would be given back whenever it is freed
 

@@ -16,6 +16,7 @@ __all__ = ["Results", "check_parity", "load_results", "run_twice", "save_results
 
 Array = np.ndarray[Any, Any]
 
+
 @dataclass(frozen=True, slots=True)
 class Results:
     """What the last step gave; no gradient where there is no backward pass."""
@@ -34,10 +35,13 @@ def run_twice(prepared: Prepared) -> None:
 
 def save_results(results: Results, file: Path) -> None:
     """Leaves them for other processes, in a file that needs no pickle."""
+    # A worker may be killed at any time, and half a file is worse than none.
+    part = file.with_name(f"part-{file.name}")
     if results.gradient is None:
-        np.savez(file, output=results.output)
+        np.savez(part, output=results.output)
     else:
-        np.savez(file, output=results.output, gradient=results.gradient)
+        np.savez(part, output=results.output, gradient=results.gradient)
+    part.replace(file)
 
 
 def load_results(file: Path) -> Results:

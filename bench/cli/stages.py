@@ -26,7 +26,8 @@ def train_stage(
     if training is None:
         raise UsageError(f"preset {request.preset.name} trains nothing; use the verb run")
     # A step's large tensors would else be given back to the system and met as new pages in the next.
-    retain_memory()
+    if not retain_memory():
+        reporter.line("this machine's C library can't be told to keep freed memory: training may be slower")
     results = train_all(folder, request, training, source, reporter, ranks)
     for result in results:
         reporter.line(_sentence(result))

@@ -5,6 +5,10 @@ weights of a measured network stay where they are; a step does the same arithmet
 normalises by the batch, as in training, and goes on updating its running statistics: that is part of a step's
 work, and nothing that a step computes depends on them. Batch, labels and the seed of dropout are fixed.
 
+Convolutions are Paddle's own, as in anybody's eager training, and not oneDNN's, which `dyrelu-bench train`
+takes on a CPU: there the rest of a step is several times faster, and what an activation costs is a larger
+part of it.
+
 The gradient to compare is the first parameter's, which has come through every layer forwards and backwards.
 Later ones are no measure: a unit whose input is zero but for rounding (in a hyper function, the pooled output
 of batch norm at batch 1) passes its gradient on or doesn't, at random.

@@ -13,8 +13,9 @@ from bench.units import Unit
 __all__ = ["TENSOR_PEAK", "PeakMemory", "steady_tensor_peak"]
 
 TENSOR_PEAK = "peak_tensor"
-# Steps that a steady peak is the smallest of, and the time after which it is enough.
+# Steps that a steady peak is the smallest of, and the time after which the fewest are enough.
 _STEPS = 12
+_FEWEST_STEPS = 3
 _STEPS_S = 1.0
 _CLEAR_PEAK = "5"  # proc(5): writing 5 to clear_refs resets the peak resident size
 
@@ -69,7 +70,7 @@ def steady_tensor_peak(step: Callable[[], None]) -> int | None:
         return None
     peaks: list[int] = []
     begun = time.monotonic()
-    while not peaks or (len(peaks) < _STEPS and time.monotonic() - begun < _STEPS_S):
+    while len(peaks) < _FEWEST_STEPS or (len(peaks) < _STEPS and time.monotonic() - begun < _STEPS_S):
         _reset_tensor_peak()
         step()
         peak = _peak_tensor()

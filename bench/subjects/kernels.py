@@ -87,7 +87,7 @@ def running(kernel: str) -> Iterator[None]:
     from dyrelu import kernels
     from dyrelu.errors import KernelError
 
-    if kernels.Kernel.FUSED.value in kernel:
+    if kernels.Kernel.FUSED.value in kernel.split("+"):
         try:
             kernels.register()
         except KernelError as error:

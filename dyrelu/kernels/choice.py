@@ -19,7 +19,18 @@ from paddle.utils.cpp_extension.extension_utils import load_op_meta_info_and_reg
 from dyrelu.errors import KernelError, OptionError
 from dyrelu.kernels.build import Library, built_library, library_path
 
-__all__ = ["Choice", "Kernel", "active", "choose", "outlook", "prepare", "register", "settle", "using"]
+__all__ = [
+    "Choice",
+    "Kernel",
+    "active",
+    "choose",
+    "demanded",
+    "outlook",
+    "prepare",
+    "register",
+    "settle",
+    "using",
+]
 
 _VARIABLE = "DYRELU_KERNEL"
 _AUTO = "auto"
@@ -56,7 +67,7 @@ def choose() -> Kernel:
 
 def settle() -> Choice:
     """As `choose`, for a caller that says the reason itself. Builds if it has to."""
-    wanted = _wanted()
+    wanted = demanded()
     if wanted is Kernel.PLAIN:
         return Choice(Kernel.PLAIN)
     if wanted is Kernel.FUSED:
@@ -73,7 +84,7 @@ def outlook() -> str:
 
     Raises OptionError for an unknown value of DYRELU_KERNEL.
     """
-    wanted = _wanted()
+    wanted = demanded()
     if wanted is Kernel.PLAIN:
         return f"plain, as {_VARIABLE} says"
     if wanted is None and _on_gpu():
@@ -123,8 +134,8 @@ def using(kernel: Kernel) -> Iterator[None]:
         _FORCED.reset(token)
 
 
-def _wanted() -> Kernel | None:
-    """What is demanded; None leaves it to what there is."""
+def demanded() -> Kernel | None:
+    """What is demanded; None leaves it to what there is. Raises OptionError for an unknown DYRELU_KERNEL."""
     forced = _FORCED.get()
     if forced is not None:
         return forced

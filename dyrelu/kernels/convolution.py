@@ -16,7 +16,8 @@ import paddle
 import paddle.nn.functional as F
 from paddle import Tensor, nn
 
-from dyrelu.kernels.choice import Choice, Kernel, settle
+from dyrelu.errors import KernelError
+from dyrelu.kernels.choice import Choice, Kernel, demanded, settle
 from dyrelu.kernels.fused import convolved
 
 __all__ = ["onednn_convolutions", "settle_convolution", "suits_onednn"]
@@ -38,12 +39,16 @@ def settle_convolution() -> Choice:
     if choice.kernel is Kernel.PLAIN or paddle.device.get_device() != "cpu":
         return Choice(Kernel.PLAIN, choice.reason)
     reason = _failure()
+    if reason and demanded() is Kernel.FUSED:
+        raise KernelError(reason)
     return Choice(Kernel.PLAIN, reason) if reason else choice
 
 
 @contextmanager
 def onednn_convolutions(model: nn.Layer) -> Iterator[Choice]:
-    """Inside, `model`'s convolutions run as `settle_convolution` says, which is given.
+    """Inside, `model`'s convolutions run as `settle_convolution` says.
+
+    Gives what they run on, which is Paddle's own too where oneDNN's operator takes none of them.
 
     Only their `forward` is another; parameters, names and classes stay, and afterwards all is as it was. A
     convolution or an input that oneDNN's operator does not take (`suits_onednn`) keeps Paddle's.
@@ -54,7 +59,7 @@ def onednn_convolutions(model: nn.Layer) -> Iterator[Choice]:
     try:
         for layer in taken:
             setattr(layer, _METHOD, _forward(layer))
-        yield choice
+        yield choice if taken else Choice(Kernel.PLAIN, choice.reason)
     finally:
         for layer in taken:
             layer.__dict__.pop(_METHOD, None)

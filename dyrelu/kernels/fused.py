@@ -11,7 +11,6 @@ from paddle import Tensor, _C_ops
 from dyrelu.hyper import HyperFunction
 
 __all__ = [
-    "OPERATORS",
     "Map",
     "SpatialWeights",
     "convolved",
@@ -21,8 +20,6 @@ __all__ = [
     "parallel_relu",
     "suits",
 ]
-
-OPERATORS = ("dyrelu_ab", "dyrelu_c", "dyrelu_relu", "dyrelu_identity")
 
 _FLOATS = (paddle.float32, paddle.float64)
 _HAS_GPU = bool(paddle.device.is_compiled_with_cuda())

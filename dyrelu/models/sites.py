@@ -30,7 +30,7 @@ class ResNetSites(nn.Layer):
     """Activations with a standard normal input each, the same in every process: no network, nothing to train.
 
     (N, *image) -> (N, sites): of the given images only the number matters, and each column is the first
-    element of one activation's result, so that no activation can go wrong unseen. Inputs are made when a
+    element of one activation's result, which shows that it ran, no more. Inputs are made when a
     number of images comes for the first time in a row, outside of what is timed after a warm-up, and take as
     much memory as the results (2.2 MB an image for a CIFAR ResNet-18). They are no part of the layer's state.
 

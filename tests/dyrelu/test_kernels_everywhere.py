@@ -148,7 +148,6 @@ def test_training_ends_close_with_either_kernel(variant: str) -> None:
     assert abs(fused[-1] - plain[-1]) < 0.1 * plain[0]
 
 
-@pytest.mark.slow
 def test_address_and_undefined_behaviour_sanitizers_find_nothing(tmp_path: Path) -> None:
     import subprocess
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
+import numpy.typing as npt
 import paddle
 import pytest
 from hypothesis import given, settings
@@ -110,10 +113,45 @@ def test_any_shape_in_float64(case: Case, shape: tuple[int, ...], seed: int) -> 
     assert_equal_in_float64(case, shape, seed)
 
 
+@settings(deadline=None, max_examples=60)
+@given(case=st.sampled_from(CASES), shape=shapes, seed=st.integers(0, 2**16))
+def test_without_a_gradient_the_result_is_the_same_to_the_bit(
+    case: Case, shape: tuple[int, ...], seed: int
+) -> None:
+    """There another operator runs, which keeps nothing for a backward pass."""
+    layer, _ = fused(case, shape[1], "float32")
+    x = random_input(shape, "float32", seed)
+    expected = layer(x).numpy()
+    with paddle.no_grad():
+        np.testing.assert_array_equal(layer(x).numpy(), expected)
+
+
+def test_callers_at_once_do_not_share_what_they_work_in() -> None:
+    layer, _ = fused(ties()[-1], 64, "float32")
+    inputs = [random_input((4, 64, 24, 24), "float32", seed) for seed in range(4)]
+    expected = [layer(x).numpy() for x in inputs]
+
+    def result(x: paddle.Tensor) -> npt.NDArray[np.float32]:
+        with paddle.no_grad():
+            return np.asarray(layer(x).numpy())
+
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(5):
+            for actual, wanted in zip(pool.map(result, inputs), expected, strict=True):
+                np.testing.assert_array_equal(actual, wanted)
+
+
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_an_empty_batch_gives_an_empty_result(case: Case) -> None:
+def test_an_empty_batch_gives_an_empty_result_and_moves_nothing(case: Case) -> None:
     layer, _ = fused(case, 3, "float32")
-    assert layer(paddle.zeros([0, 3, 4, 4])).shape == [0, 3, 4, 4]
+    x = paddle.zeros([0, 3, 4, 4])
+    x.stop_gradient = False
+    y = layer(x)
+    assert y.shape == [0, 3, 4, 4]
+    y.sum().backward()
+    assert all(np.abs(gradient(parameter)).max() == 0 for parameter in layer.parameters())
+    with paddle.no_grad():
+        assert layer(x).shape == [0, 3, 4, 4]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

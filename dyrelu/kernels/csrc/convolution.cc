@@ -124,8 +124,11 @@ Geometry geometry_of(const Tensor& x, const Tensor& w, const std::vector<int>& s
   std::copy(strides.begin(), strides.end(), g.strides.begin());
   std::copy(padding.begin(), padding.end(), g.padding.begin());
   g.y = {xs[0], ws[0]};
-  for (int i = 0; i < 2; ++i) g.y[2 + i] = (xs[2 + i] + 2 * g.padding[i] - ws[2 + i]) / g.strides[i] + 1;
-  PD_CHECK(g.y[2] > 0 && g.y[3] > 0, "x is smaller than the kernel.");
+  for (int i = 0; i < 2; ++i) {
+    const auto room = xs[2 + i] + 2 * g.padding[i] - ws[2 + i];
+    PD_CHECK(room >= 0 && g.strides[i] > 0, "x is smaller than the kernel, or a stride is not positive.");
+    g.y[2 + i] = room / g.strides[i] + 1;
+  }
   return g;
 }
 

@@ -64,7 +64,9 @@ inline bool described_by(const paddle::Tensor& x, const std::string& tag) {
 inline Order order_of(const paddle::Tensor& x) {
   const auto sizes = x.shape();
   const bool fits = x.dtype() == paddle::DataType::FLOAT32 && sizes[1] % kLanes<float> == 0;
-  if (!fits || !dense(x).storage_properties_initialized()) return Order::kChannelFirst;
+  // The result takes over the description, and must not take over a place within a larger tensor.
+  const bool whole = dense(x).meta().offset == 0 && dense(x).storage_properties_initialized();
+  if (!fits || !whole) return Order::kChannelFirst;
   const bool image = sizes.size() == 4;
   if (described_by(x, image ? "acdb" : "acb")) return Order::kChannelLast;
   const std::string lanes = std::to_string(kLanes<float>);

@@ -12,6 +12,7 @@ dyrelu::Shape shape_of(const Tensor& x, const Tensor& w1, const Tensor& w2, int 
   const auto axes = x.shape();
   PD_CHECK(axes.size() >= 3, "x needs the axes (N, C, ...) and at least one more.");
   PD_CHECK(x.is_cpu(), "this operator runs on the CPU alone: move x there or take the plain formulation.");
+  PD_CHECK(w1.shape().size() == 2 && w2.shape().size() == 2, "the Linears' weights need two axes.");
   dyrelu::Shape shape{};
   shape.samples = axes[0];
   shape.channels = axes[1];
@@ -36,6 +37,14 @@ dyrelu::Shape shape_of(const Tensor& x, const Tensor& w1, const Tensor& w2, int 
   PD_CHECK(shape.outputs == 2 * k * shape.channels, "a map needs 2kC outputs of the last Linear.");
   PD_CHECK(spatial >= 1 && spatial <= 3, "the map is 1 (residual), 2 (seed) or 3 (paper).");
   return shape;
+}
+
+// `p`: both Linears' weights and biases and, with a map, its convolution's.
+void check_sizes(const dyrelu::Shape& shape, const std::vector<Tensor>& p) {
+  bool fits = p[1].numel() == shape.hidden && p[3].numel() == shape.outputs;
+  if (p.size() > 4) fits = fits && p[4].numel() == shape.channels && p[5].numel() == 1;
+  PD_CHECK(fits, "the biases or the map's weights do not fit x.");
+  for (const auto& tensor : p) PD_CHECK(tensor.dtype() == p[0].dtype(), "all weights must be of one type.");
 }
 
 template <typename T>
@@ -66,6 +75,7 @@ T* scratch(dyrelu::Size size) {
 
 // The result, and with `keep` what the backward pass reads: pooled, deltas and, with a map, its shares.
 std::vector<Tensor> forward(dyrelu::Shape shape, const Tensor& given, const std::vector<Tensor>& p, bool keep) {
+  check_sizes(shape, p);
   const bool mapped = shape.spatial != dyrelu::Spatial::kNone;
   const bool foreign = dyrelu::is_onednn(given);
   if (foreign) shape.order = dyrelu::order_of(given);

@@ -19,11 +19,11 @@ struct Work {
 // What oneDNN says the memory of this tensor is, in elements; 0 where that can't be so.
 std::int64_t described_elements(const Tensor& x) {
   const auto& tensor = dyrelu::dense(x);
-  if (!tensor.storage_properties_initialized()) return 0;
+  if (!tensor.storage_properties_initialized() || tensor.meta().offset != 0) return 0;
   const auto& own = tensor.storage_properties<phi::OneDNNStorageProperties>().mem_desc;
   const auto bytes = own ? dnnl_memory_desc_get_size(own.get()) : 0;
   const auto element = phi::SizeOf(x.dtype());
-  const bool sound = bytes >= x.numel() * element && tensor.meta().offset + bytes <= tensor.capacity();
+  const bool sound = bytes >= x.numel() * element && bytes <= tensor.capacity();
   return sound && bytes % element == 0 ? static_cast<std::int64_t>(bytes / element) : 0;
 }
 
