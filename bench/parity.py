@@ -16,6 +16,7 @@ __all__ = ["Results", "check_parity", "load_results", "run_twice", "save_results
 
 Array = np.ndarray[Any, Any]
 
+
 @dataclass(frozen=True, slots=True)
 class Results:
     """What the last step gave; no gradient where there is no backward pass."""
