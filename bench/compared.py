@@ -26,7 +26,7 @@ class Basis(StrEnum):
 
 
 class Status(StrEnum):
-    """Of cases that can't be judged."""
+    """Of cases that can't be judged, or failed in part."""
 
     NEW = "new"
     MISSING = "missing"
@@ -83,7 +83,8 @@ class FactChange:
 class RowStatus:
     """A case that can't be judged, and why. `failure` is set where the new side failed.
 
-    `base_timed` tells a time that was lost from one that there never was.
+    A case that failed in some blocks only has a delta as well, of the others. `base_timed` tells a time that
+    was lost from one that there never was.
     """
 
     case: Case
@@ -98,7 +99,8 @@ class Comparison:
     """Two sides compared under one rule. `base` and `new` name them: files, commits, interpreters.
 
     `same_environment` is false where only ratios inside each side could be compared. `notes` are whole
-    sentences that a reader must know before believing the figures.
+    sentences that a reader must know before believing the figures. `fact_names` are those of all facts that
+    either side knows, compared or not.
     """
 
     base: str
@@ -109,6 +111,7 @@ class Comparison:
     rows: tuple[RowStatus, ...] = ()
     notes: tuple[str, ...] = ()
     same_environment: bool = True
+    fact_names: tuple[str, ...] = ()
 
     @property
     def regressions(self) -> tuple[Delta, ...]:
@@ -143,7 +146,7 @@ class Comparison:
 
     @property
     def failed(self) -> tuple[RowStatus, ...]:
-        """Cases without a time on the new side, and with a reason for it."""
+        """Cases that the new side could not measure, or not in all blocks, and with a reason for it."""
         return self.with_status(Status.FAILED)
 
     def last_line(self) -> str:

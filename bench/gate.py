@@ -55,7 +55,7 @@ def check_floor(rules: GateRules, default: Rule, floor: float, source: str) -> N
 def decide(rules: GateRules, judge: Judge, default: Rule | None = None) -> Decision:
     """Applies the rules. Where none is on time, `default` gates all times; else it only judges those unnamed.
 
-    Raises UsageError for a rule that names no case or no fact of the comparison: it would pass for ever.
+    Raises UsageError for a rule that names no case or no fact of either side: it would pass for ever.
     """
     standard = default or Rule()
     first = judge(standard)
@@ -82,12 +82,13 @@ def _check_names(rules: GateRules, comparison: Comparison) -> None:
                 f"{rule.text!r}: names no case of {comparison.base} or {comparison.new}; the pattern is "
                 f"matched with a case's whole key{example}"
             )
-    known = sorted({fact.metric for fact in comparison.facts})
+    # What one side alone knows is no mistake of the rule: it is lost, or new.
+    known = sorted({*comparison.fact_names, *(fact.metric for fact in comparison.facts)})
     for rule in rules.thresholds:
         if not rule.is_time and rule.metric not in known:
             raise UsageError(
-                f"--fail-on {rule.text!r}: {comparison.base} and {comparison.new} have no {rule.metric} in "
-                f"common; choose from {', '.join([LATENCY, THROUGHPUT, *known])}"
+                f"--fail-on {rule.text!r}: neither {comparison.base} nor {comparison.new} knows "
+                f"{rule.metric}; choose from {', '.join([LATENCY, THROUGHPUT, *known])}"
             )
 
 
@@ -179,7 +180,9 @@ def _reasons(rules: GateRules, comparison: Comparison, findings: tuple[Finding, 
             f"{comparison.base} and {comparison.new} are of different environments, and --fail-on "
             "environment was asked: measure both on one machine"
         )
-    if not comparison.deltas and not any(finding.fails for finding in findings):
+    # Between two environments the references have no ratio by themselves.
+    comparable = [delta for delta in comparison.deltas if comparison.same_environment or delta.ratio.n]
+    if not comparable and not any(finding.fails for finding in findings):
         found.append(
             f"{comparison.base} and {comparison.new} have no time in common that can be compared: give a "
             "baseline of the same cases and of this machine"

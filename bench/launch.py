@@ -37,20 +37,22 @@ def launch(request: Request, place: Place = HERE, turns: Turns | None = None) ->
 
     With `turns` the worker of a block works only while its next event is being asked for.
     """
-    reader, writer = os.pipe()
-    bell = Bell(turns) if turns is not None and isinstance(request.task, BlockTask) else None
-    with tempfile.TemporaryFile() as errors:
-        process = _start(request, place, (writer,) if bell is None else (writer, bell.descriptor), errors)
+    with contextlib.ExitStack() as stack:
+        errors = stack.enter_context(tempfile.TemporaryFile())
+        bell = Bell(turns) if turns is not None and isinstance(request.task, BlockTask) else None
+        if bell is not None:
+            stack.callback(bell.take_down)
+        reader, writer = os.pipe()
+        stack.callback(os.close, reader)
         try:
-            os.close(writer)
-            if bell is not None:
-                bell.seat(process.pid)
-            yield from _events(process, reader, request.protocol.timeout_s, errors, bell)
+            process = _start(request, place, (writer,) if bell is None else (writer, bell.descriptor), errors)
         finally:
-            os.close(reader)
-            _end(process)
-            if bell is not None:
-                bell.take_down()
+            os.close(writer)
+        # The last callback runs first: it is ended before what it writes to is closed.
+        stack.callback(_end, process)
+        if bell is not None:
+            bell.seat(process.pid)
+        yield from _events(process, reader, request.protocol.timeout_s, errors, bell)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -80,8 +82,12 @@ def _start(
         raise WorkerError(f"a worker process can't be started ({error.strerror})") from error
     assert process.stdin is not None
     # A worker that dies while it starts is reported by what it left, not by the pipe that it broke.
-    with contextlib.suppress(BrokenPipeError), process.stdin:
-        process.stdin.write(encoded(request))
+    try:
+        with contextlib.suppress(BrokenPipeError), process.stdin:
+            process.stdin.write(encoded(request))
+    except BaseException:
+        _end(process)
+        raise
     return process
 
 

@@ -77,6 +77,13 @@ def targets_status(judged: Iterable[Judged]) -> ExitStatus:
     return ExitStatus.TARGET_MISSED if any(one.fails for one in judged) else ExitStatus.DONE
 
 
+def missed_targets(suite: Suite) -> Iterator[str]:
+    """A sentence for each ratio target that the suite misses."""
+    for one in judge(suite):
+        if one.fails:
+            yield f"{one.variant}: {one.target.metric.value} {one.answer.value}"
+
+
 def _planned(session: Session) -> Iterator[tuple[RatioTarget, str]]:
     """Each target with each of its variants of which both sides were to be measured."""
     cases = {(case.subject, case.engine, case.batch, case.variant) for case in session.planned}

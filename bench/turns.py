@@ -67,6 +67,9 @@ class Bell:
                 os.close(descriptor)
 
     def _signal(self, number: signal.Signals) -> None:
+        # Of nobody's seat: group 0 would be the runner's own.
+        if self._turns.own.pid <= 0:
+            return
         # The worker leads a process group, since what it started must rest as well.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._turns.own.pid, number)

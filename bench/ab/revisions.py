@@ -1,8 +1,8 @@
 """Revisions of this project as folders that can be run: git worktrees outside the user's tree.
 
 The user's tree, index and branch stay as they are: a revision is checked out elsewhere, and the tree as it
-stands is copied. Both are gone afterwards, however it ended; what a killed process left is cleared away by
-the next one.
+stands is copied. Both are gone afterwards, also after an error or Ctrl-C; what a killed process left is
+cleared away by the next one. Nothing is ever cleared away that wasn't made here.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ import fcntl
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +29,8 @@ WORKING_TREE = "."
 _MARK = Path("bench/worker.py")
 _PREFIX = "dyrelu-ab-"
 _LOCK = ".lock"
+# What the lock of a folder that was made here holds: a name alone could be anybody's.
+_OURS = "dyrelu-bench ab: made to be removed\n"
 # Set where a git hook started us; they would turn every command to another repository or index.
 _GIT_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR")
 
@@ -81,10 +85,13 @@ def checked_out(
     """
     commits = [resolve_revision(project, "HEAD" if r == WORKING_TREE else r) for r in revisions]
     _clear_away_dead(project)
-    root = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    root = Path(tempfile.mkdtemp(prefix=_PREFIX)).resolve()
     with (root / _LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
+            # Only from here on may another process take this folder for one that was left behind.
+            lock.write(_OURS)
+            lock.flush()
             yield tuple(
                 _copied(project, root / f"{number}", commit, leave_out)
                 if revision == WORKING_TREE
@@ -92,7 +99,8 @@ def checked_out(
                 for number, (revision, commit) in enumerate(zip(revisions, commits, strict=True))
             )
         finally:
-            _clear_away(project, root)
+            with _undisturbed():
+                _clear_away(project, root)
 
 
 def _worktree(project: Path, folder: Path, commit: str) -> Checkout:
@@ -143,29 +151,63 @@ def _inside(project: Path) -> str:
 
 
 def _clear_away(project: Path, root: Path) -> None:
-    for folder in sorted(root.iterdir()):
-        if (folder / ".git").is_file():
-            _run(project, "worktree", "remove", "--force", "--force", str(folder), check=False)
-    _forget(project, root)
-    shutil.rmtree(root, ignore_errors=True)
+    """As much as can be; the folder goes even where git has something to say against it."""
+    try:
+        for folder in sorted(root.iterdir()):
+            if (folder / ".git").is_file():
+                _run(project, "worktree", "remove", "--force", "--force", str(folder), check=False)
+        _forget(project, root)
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
 
 
 def _forget(project: Path, root: Path) -> None:
     """Worktrees that were only half made, which `git worktree remove` doesn't know how to remove."""
     common = Path(_run(project, "rev-parse", "--path-format=absolute", "--git-common-dir").stdout.strip())
     for entry in (common / "worktrees").glob("*/gitdir"):
-        if Path(entry.read_text().strip()).is_relative_to(root):
-            shutil.rmtree(entry.parent, ignore_errors=True)
+        # Another process may be removing its own at the same time.
+        with contextlib.suppress(OSError):
+            if Path(entry.read_text().strip()).is_relative_to(root):
+                shutil.rmtree(entry.parent, ignore_errors=True)
 
 
 def _clear_away_dead(project: Path) -> None:
     """What a process that was killed left behind: nobody holds its lock."""
     listed = _run(project, "worktree", "list", "--porcelain").stdout.splitlines()
     folders = {Path(line.removeprefix("worktree ")).parent for line in listed if line.startswith("worktree ")}
-    for root in (folder for folder in folders if folder.name.startswith(_PREFIX) and folder.is_dir()):
-        with contextlib.suppress(OSError), (root / _LOCK).open("w") as lock:
+    for root in sorted(folder for folder in folders if _may_be_ours(project, folder)):
+        # Never made here: a folder without the lock isn't ours. For writing, as a lock needs over NFS.
+        with contextlib.suppress(OSError, ValueError), (root / _LOCK).open("r+") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _clear_away(project, root)
+            if lock.read() == _OURS:
+                with _undisturbed():
+                    _clear_away(project, root)
+
+
+def _may_be_ours(project: Path, folder: Path) -> bool:
+    """Whether it lies where we make folders, and holds nothing that the user is working in."""
+    made_here = folder.resolve().parent == Path(tempfile.gettempdir()).resolve()
+    return (
+        made_here
+        and folder.name.startswith(_PREFIX)
+        and not project.resolve().is_relative_to(folder.resolve())
+    )
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Without being interrupted, where that can be arranged: a folder half removed is hard to recognize."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            # None is a handler that wasn't installed from Python, and can't be again.
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
 def _run(folder: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:

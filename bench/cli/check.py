@@ -199,12 +199,7 @@ def _decision(sides: CheckedSides, flags: gating.GateFlags, rule: Rule) -> Decis
         found = compare_observed([base], [new], CompareOptions(rule))
         return replace(found, notes=(*found.notes, sides.note)) if sides.note else found
 
-    decision = gating.gated(judge, flags, rule)
-    missed = tuple(missed_targets(sides))
-    if not missed:
-        return decision
-    status = worst({decision.status, ExitStatus.TARGET_MISSED})
-    return replace(decision, status=status, reasons=(*decision.reasons, *missed))
+    return gating.with_missed(gating.gated(judge, flags, rule), missed_targets(sides))
 
 
 def _keep(sides: CheckedSides, base: _Base, status: ExitStatus) -> ExitStatus:

@@ -19,7 +19,7 @@ from bench.exchange import load_results
 from bench.presets import Changes, Preset
 from bench.record import Suite
 from bench.run_folder import RunFolder, RunRequest
-from bench.target_answers import judge as judge_targets
+from bench.target_answers import missed_targets as missed_ratio_targets
 from bench.training_run import read_training_runs
 
 __all__ = [
@@ -152,6 +152,4 @@ def missed_targets(sides: CheckedSides) -> Iterator[str]:
                 f"{run.variant} (seed {run.seed}) was trained to {run.test_accuracy:.2%} test accuracy, and "
                 f"its target is {run.target:.2%}"
             )
-    for answer in judge_targets(sides.new):
-        if answer.fails:
-            yield f"{answer.variant}: {answer.target.metric.value} {answer.answer.value}"
+    yield from missed_ratio_targets(sides.new)

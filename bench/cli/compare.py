@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bench.cli import comparing, gating
 from bench.cli.progress import Reporter
+
+if TYPE_CHECKING:
+    from bench.compared import Comparison
+    from bench.verdict import Rule
 
 __all__ = ["compare"]
 
@@ -60,10 +64,15 @@ def compare(
     flags.rules()  # a mistake in them is said before thousands of files are read
     paths = ([base, *(more_base or ())], [new, *(more_new or ())])
     with Reporter() as reporter:
-        sides = [comparing.read_side(side, reporter) for side in paths]
+        read = [comparing.read_side(side, reporter) for side in paths]
+        sides = [side.observed for side in read]
         options = CompareOptions(rule, spreads=comparing.spreads_of(history, sides))
-    decision = gating.gated(
-        lambda rule: compare_observed(sides[0], sides[1], replace(options, rule=rule)), flags, rule
-    )
+    skipped = tuple(note for side in read for note in side.notes)
+
+    def judge(rule: Rule) -> Comparison:
+        found = compare_observed(sides[0], sides[1], replace(options, rule=rule))
+        return replace(found, notes=(*found.notes, *skipped))
+
+    decision = gating.gated(judge, flags, rule)
     details = comparing.show(decision.comparison, outputs)
     return gating.publish(decision, flags, details)

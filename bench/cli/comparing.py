@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,14 +21,16 @@ if TYPE_CHECKING:
     from bench.compare import Observed, Spreads
     from bench.compared import Comparison
 
-__all__ = ["Export", "Outputs", "Plot", "Threshold", "read_side", "rule_of", "show", "spreads_of"]
+__all__ = ["Export", "Outputs", "Plot", "Read", "Threshold", "read_side", "rule_of", "show", "spreads_of"]
 
-_PERCENT = re.compile(r"(?P<number>\d+(?:\.\d+)?|\.\d+)%")
+_PERCENT = re.compile(r"(?P<number>\d{1,6}(?:\.\d+)?|\.\d+)%", re.ASCII)
 _PICTURES = {".png": "png", ".svg": "svg"}
 # The files of `--out`.
 _NAME = "compare"
 # What makes a folder that of a run, finished or not.
 _RUN = "run.json"
+# What makes a folder that of an `ab`, which holds two sides.
+_AB = "ab.json"
 
 Threshold = Annotated[
     str,
@@ -73,34 +75,52 @@ def rule_of(threshold: str) -> Rule:
     return Rule(float(found["number"]) / 100)
 
 
-def read_side(paths: Sequence[Path], reporter: Reporter) -> list[Observed]:
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What was read of a side; `notes` are sentences on what was skipped."""
+
+    observed: tuple[Observed, ...]
+    notes: tuple[str, ...] = ()
+
+
+def read_side(paths: Sequence[Path], reporter: Reporter) -> Read:
     """What the comparison needs of these files and folders, one after another: only that is kept.
 
     A folder that is no run's is one of suites, each of them a session: what is no suite in it is named and
-    skipped. Raises InputError for anything else that can't be read.
+    skipped. Raises InputError for anything else that can't be read, and UsageError for the folder of an `ab`.
     """
     from bench.compare import observe
     from bench.exchange import load_results
 
     found: list[Observed] = []
+    notes: list[str] = []
     for path in paths:
+        if (path / _AB).exists():
+            raise UsageError(
+                f"{path}: is an ab's, of two sides; give one of them, {path / 'A'} or {path / 'B'}"
+            )
         if path.is_dir() and not (path / SUITE_FILE).exists() and not (path / _RUN).exists():
-            found += _folder_of_suites(path, reporter)
+            suites, skipped = _folder_of_suites(path)
+            found += suites
+            notes += skipped
         else:
             found.append(observe(load_results(path), _name(path)))
-    return found
+    for note in notes:
+        reporter.line(note)
+    return Read(tuple(found), tuple(notes))
 
 
-def _folder_of_suites(folder: Path, reporter: Reporter) -> Iterator[Observed]:
+def _folder_of_suites(folder: Path) -> tuple[list[Observed], list[str]]:
+    """The folder's suites, and what was skipped in it."""
     from bench.history import observed_suites
+    from bench.report.text import without_paths
 
     suites, skipped = observed_suites(folder)
-    for name, reason in skipped.items():
-        reporter.line(f"{folder / name}: skipped: {reason}")
     if not suites:
         raise InputError(f"{folder}: holds no suite file; give a run's folder or its suite.json")
     # The side is called by what the user gave, however many suites lie in it.
-    return (msgspec.structs.replace(suite, name=_name(folder)) for suite in suites)
+    named = [msgspec.structs.replace(suite, name=_name(folder)) for suite in suites]
+    return named, [without_paths(f"{folder / name}: skipped: {reason}") for name, reason in skipped.items()]
 
 
 def spreads_of(history: Path | None, sides: Sequence[Sequence[Observed]]) -> Spreads:
@@ -161,12 +181,11 @@ def _write(comparison: Comparison, outputs: Outputs, text: str) -> None:
         write_atomically(outputs.json, _json(comparison))
     if outputs.plot is not None:
         pictures = _pictures(comparison)
-        if not pictures:
-            raise InputError(
-                f"--plot {outputs.plot}: {comparison.base} and {comparison.new} have no ratio that could be "
-                "drawn; leave it away"
-            )
-        write_atomically(outputs.plot, pictures[_PICTURES[outputs.plot.suffix.lower()]])
+        if pictures:
+            write_atomically(outputs.plot, pictures[_PICTURES[outputs.plot.suffix.lower()]])
+        else:
+            # What was found is said all the same, and decides the exit status.
+            emit(f"--plot {outputs.plot}: not written, since there is no ratio that could be drawn")
     if outputs.folder is not None:
         for name, content in _folder_files(comparison).items():
             write_atomically(outputs.folder / name, content)

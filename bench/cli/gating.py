@@ -11,8 +11,8 @@ A verb takes the flags below as its own, and then does
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +20,7 @@ import typer
 
 from bench.cli.output import emit
 from bench.decision import Decision
-from bench.errors import ExitStatus, InputError, UsageError
+from bench.errors import ExitStatus, InputError, UsageError, worst
 from bench.gate import Judge, decide
 from bench.gate_rules import GateRules, parse_rules
 from bench.storage import write_atomically
@@ -36,6 +36,7 @@ __all__ = [
     "Github",
     "gated",
     "publish",
+    "with_missed",
 ]
 
 FailOn = Annotated[
@@ -104,6 +105,15 @@ class GateFlags:
 def gated(judge: Judge, flags: GateFlags, default: Rule | None = None) -> Decision:
     """The decision. `default` judges what no rule names. Raises UsageError."""
     return decide(flags.rules(), judge, default)
+
+
+def with_missed(decision: Decision, missed: Iterable[str]) -> Decision:
+    """The decision with a sentence for each target that the new side missed by itself."""
+    sentences = tuple(missed)
+    if not sentences:
+        return decision
+    status = worst({decision.status, ExitStatus.TARGET_MISSED})
+    return replace(decision, status=status, reasons=(*decision.reasons, *sentences))
 
 
 def publish(decision: Decision, flags: GateFlags, details: str = "") -> ExitStatus:

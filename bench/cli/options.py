@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import secrets
 import shlex
 import sys
 import tempfile
@@ -164,7 +165,7 @@ def make_request(
     request = RunRequest(
         preset=preset,
         threads=threads,
-        session=f"{now:%Y%m%dT%H%M%SZ}-{name}-{os.getpid()}",
+        session=f"{now:%Y%m%dT%H%M%SZ}-{name}-{secrets.token_hex(4)}",
         command=_command(sys.argv[1:]),
         started=f"{now:%Y-%m-%dT%H:%M:%SZ}",
         shard=part,

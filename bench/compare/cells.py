@@ -41,11 +41,10 @@ class NoBasis:
     reason: str
 
 
-def match(case: Case, base: Side, new: Side, reference: Case | None) -> Matched | NoBasis | None:
+def match(case: Case, base: Side, new: Side, reference: Case | None) -> Matched | NoBasis:
     """The cell of a case that both sides measured under one condition.
 
-    `reference` is its group's reference, or None where that has no usable time on a side. None is for the
-    reference itself, where two environments leave nothing to be said of it.
+    `reference` is its group's reference, or None where that has no usable time on a side.
     """
     pairs = common_pairs(case, base, new)
     if pairs:
@@ -55,7 +54,8 @@ def match(case: Case, base: Side, new: Side, reference: Case | None) -> Matched 
     if base.fingerprints(case) == new.fingerprints(case) and len(base.fingerprints(case)) == 1:
         return _by_calibration(case, base, new)
     if reference == case:
-        return None
+        reason = "the reference itself, whose times in different environments can't be compared"
+        return NoBasis(case, Basis.REFERENCE, reason)
     return NoBasis(case, Basis.REFERENCE, "the reference of its group has no usable time on both sides")
 
 

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 from bench.case import Case
 from bench.compare.cells import Matched, NoBasis, common_pairs, match
-from bench.compare.facts import fact_changes
+from bench.compare.facts import fact_changes, fact_names
 from bench.compare.notes import notes
 from bench.compare.observed import Observed, observe
 from bench.compare.options import CompareOptions, Spreads
-from bench.compare.rows import row_status
+from bench.compare.rows import lost_in_part, row_status
 from bench.compare.side import Seen, Side, in_order
 from bench.compare.spread import moderated
 from bench.compared import Basis, Comparison, Delta, FactChange, RowStatus, Status
@@ -48,13 +48,15 @@ def compare_observed(
     spreads = _spreads(matches, options)
     deltas = _deltas(matches, _judged(matches, spreads, options), (left, right), options)
     facts = _facts(cases, rows, left, right, options)
+    lost = [row for case in cases if (row := lost_in_part(case, right)) is not None]
     comparison = Comparison(
         base=left.name,
         new=right.name,
         rule=options.rule,
         deltas=deltas,
         facts=facts,
-        rows=tuple(rows.values()),
+        rows=(*rows.values(), *lost),
+        fact_names=fact_names(left, right),
         same_environment=_same_environment(left, right),
     )
     return replace(comparison, notes=notes(comparison, left, right, spreads))
@@ -63,13 +65,7 @@ def compare_observed(
 def _matches(usable: Sequence[Case], left: Side, right: Side) -> list[Matched | NoBasis]:
     """A cell for each case that there is something to lay beside."""
     known = {(case.group, case.variant): case for case in usable}
-    found = []
-    for case in usable:
-        reference = known.get((case.group, left.reference(case)))
-        one = match(case, left, right, reference)
-        if one is not None:
-            found.append(one)
-    return found
+    return [match(case, left, right, known.get((case.group, left.reference(case)))) for case in usable]
 
 
 def _spreads(matches: Iterable[Matched | NoBasis], options: CompareOptions) -> Spreads:

@@ -5,18 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bench.case import Case
+from bench.compare.peaks import PEAKS, repeats
 from bench.compare.side import Seen, Side
 from bench.compared import FactChange
 from bench.record import Bound, Fact
 
-__all__ = ["fact_changes", "one_sided_facts"]
-
-# What the kernel or the driver counts for a whole process, in pages and pools, not what the network holds:
-# the same program shows a little more or less each time.
-_COUNTED_OUTSIDE = ("peak_resident", "gpu_process_memory")
-# Engines that free tensors in a thread of their own, sometimes late: even the smallest peak still moves.
-_FREEING_LATE = ("inference",)
-_PEAKS = (Bound.PEAK, Bound.CUMULATIVE_PEAK)
+__all__ = ["fact_changes", "fact_names", "one_sided_facts"]
 
 
 def fact_changes(case: Case, base: Side, new: Side, tolerance: float) -> Iterator[FactChange]:
@@ -31,6 +25,12 @@ def fact_changes(case: Case, base: Side, new: Side, tolerance: float) -> Iterato
             yield _change(case, (left, before), (right, fact), tolerance)
 
 
+def fact_names(base: Side, new: Side) -> tuple[str, ...]:
+    """Names of the facts that either side knows of any case."""
+    seen = (one for side in (base, new) for every in side.seen.values() for one in every)
+    return tuple(sorted({fact.metric for one in seen for fact in one.taken.facts}))
+
+
 def one_sided_facts(case: Case, base: Side, new: Side) -> set[str]:
     """Names of the facts that only one side knows of a case that both know."""
     if case not in base.seen or case not in new.seen:
@@ -43,11 +43,11 @@ def _change(case: Case, left: tuple[Seen, Fact], right: tuple[Seen, Fact], toler
     before, after = left[1], right[1]
     changed, note = before.value != after.value or before.bound is not after.bound, ""
     comparable = True
-    if before.bound in _PEAKS or after.bound in _PEAKS:
+    if before.bound in PEAKS or after.bound in PEAKS:
         note = _incomparable(case, left, right)
         if note:
             changed = comparable = False
-        elif before.metric in _COUNTED_OUTSIDE or case.engine in _FREEING_LATE:
+        elif not repeats(before.metric, before.bound, case.engine):
             changed = abs(after.value - before.value) > tolerance * before.value
             note = f"within {100 * tolerance:.3g}% counts as the same"
     elif before.bound is not after.bound:

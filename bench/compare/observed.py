@@ -21,8 +21,9 @@ class Taken(msgspec.Struct, frozen=True):
     """One case in one session.
 
     `blocks` are the usable ones, in ms a step; `unusable` those that were too disturbed or that a lost worker
-    cut. `timed` is false where nothing was measured, which `failure` explains if anybody can. `bursts` are
-    kept of blocks that have a partner in another session, for as long as no worker was lost in them.
+    cut. `timed` is false where nothing was measured, which `failure` explains if anybody can. `losses` are
+    the failures of a case that was measured all the same, in other blocks. `bursts` are kept of blocks that
+    have a partner in another session, for as long as no worker was lost in them.
     """
 
     case: Case
@@ -33,6 +34,7 @@ class Taken(msgspec.Struct, frozen=True):
     failure: Failure | None
     facts: tuple[Fact, ...]
     bursts: dict[int, Bursts] = {}
+    losses: tuple[Failure, ...] = ()
 
 
 class SeenSession(msgspec.Struct, frozen=True):
@@ -84,15 +86,17 @@ def _taken(record: Record, session: Session) -> Taken:
     unusable = {*record.unpaired, *spoilt_blocks(record, session.protocol)}
     series = latency_series(record)
     bursts = burst_quartiles(record) if session.pair else {}
+    timed = record.skipped is None and series is not None and bool(values)
     return Taken(
         case=record.case,
         condition=record.condition,
         blocks={block: value for block, value in values.items() if block not in unusable},
         unusable=tuple(sorted(unusable & {*values, *record.unpaired})),
-        timed=record.skipped is None and series is not None and bool(values),
+        timed=timed,
         failure=record.skipped or (record.failures[-1] if record.failures and not values else None),
         facts=record.facts,
         bursts={block: found for block, found in bursts.items() if block not in record.unpaired},
+        losses=record.failures if timed else (),
     )
 
 

@@ -1,4 +1,4 @@
-"""Which cases can be judged, and what is to be said of the others."""
+"""Which cases can be judged, what is to be said of the others, and what failed in part."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from collections.abc import Sequence
 from bench.case import Case, Condition
 from bench.compare.side import Side
 from bench.compared import RowStatus, Status
+from bench.record import FailureKind
 
-__all__ = ["row_status"]
+__all__ = ["lost_in_part", "row_status"]
+
+# Neither is a crash: the one has a row of its own where it costs the time, the other is an interrupted run.
+_NO_CRASH = (FailureKind.OUT_OF_MEMORY, FailureKind.NOT_RUN)
 
 
 def row_status(case: Case, base: Side, new: Side) -> RowStatus | None:
@@ -24,6 +28,18 @@ def row_status(case: Case, base: Side, new: Side) -> RowStatus | None:
     if base.failure(case) is not None:
         reason += f" ({base.name} failed as well)"
     return RowStatus(case, Status.FAILED, reason, failure.kind, base_timed=bool(base.timed(case)))
+
+
+def lost_in_part(case: Case, new: Side) -> RowStatus | None:
+    """What the new side lost of a case that it measured: the blocks that survived would hide a crash."""
+    losses = [failure for failure in new.losses(case) if failure.kind not in _NO_CRASH]
+    if not losses:
+        return None
+    last = losses[-1]
+    blocks = sorted({failure.block for failure in losses if failure.block >= 0})
+    where = f"in block {', '.join(map(str, blocks))}" if blocks else "in a session"
+    reason = f"{last.kind.value}: {last.message} ({where}; measured in others)"
+    return RowStatus(case, Status.FAILED, reason, last.kind)
 
 
 def _lack(case: Case, side: Side) -> str:

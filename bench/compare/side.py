@@ -64,6 +64,17 @@ class Side:
         failures = [one.taken.failure for one in self.seen.get(case, ()) if one.taken.failure]
         return failures[-1] if failures and not self.timed(case) else None
 
+    def losses(self, case: Case) -> tuple[Failure, ...]:
+        """What went wrong in some blocks or sessions of a case that others measured, the latest last."""
+        if not self.timed(case):
+            return ()
+        seen = self.seen.get(case, ())
+        return tuple(
+            failure
+            for one in seen
+            for failure in (*one.taken.losses, *([one.taken.failure] if one.taken.failure else []))
+        )
+
     def conditions(self, case: Case) -> tuple[Condition, ...]:
         """The different conditions that this case was run under."""
         return tuple(dict.fromkeys(one.taken.condition for one in self.seen.get(case, ())))

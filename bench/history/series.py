@@ -13,15 +13,13 @@ from numpy.typing import NDArray
 
 from bench.case import Case, Condition
 from bench.compare.options import PEAK_TOLERANCE
+from bench.compare.peaks import repeats
 from bench.history.points import FactValue, Point, SessionPoints
 from bench.record import Bound
 
 __all__ = ["FactLevel", "Gathered", "Key", "Quantity", "Series", "SessionLabel", "gather"]
 
 Values = NDArray[np.float64]
-
-# Counted by the system or the driver for a whole process: the same program shows a little more or less.
-_COUNTED_OUTSIDE = ("peak_resident", "gpu_process_memory")
 
 
 class Quantity(StrEnum):
@@ -139,7 +137,7 @@ class _Growing:
         mean, variance = (logs.mean, logs.variance) if logs else (float("nan"), float("nan"))
         for fact in point.facts:
             levels = self.facts.setdefault(fact.metric, [])
-            if not levels or _differs(levels[-1].fact, fact):
+            if not levels or _differs(levels[-1].fact, fact, point.case.engine):
                 levels.append(FactLevel(len(self.sessions), fact))
         self.sessions.append(session)
         self.numbers.extend((point.throughput, point.ratio, mean, variance))
@@ -159,11 +157,12 @@ class _Growing:
         )
 
 
-def _differs(old: FactValue, new: FactValue) -> bool:
+def _differs(old: FactValue, new: FactValue, engine: str) -> bool:
     """Against the value that the level began with, so that a slow drift is seen in the end."""
     if old.unit is not new.unit or old.bound is not new.bound:
         return True
-    if new.metric in _COUNTED_OUTSIDE or new.bound is Bound.CUMULATIVE_PEAK:
+    # Which smaller batches ran before, and are in a cumulative peak, differs from session to session.
+    if not repeats(new.metric, new.bound, engine) or new.bound is Bound.CUMULATIVE_PEAK:
         return abs(new.value - old.value) > PEAK_TOLERANCE * old.value
     return old.value != new.value
 

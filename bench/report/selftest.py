@@ -6,8 +6,9 @@ import fnmatch
 import math
 from collections.abc import Iterator, Sequence
 
-from bench.compared import Comparison, Delta
-from bench.errors import ExitStatus
+from bench.compared import Comparison, Delta, RowStatus
+from bench.errors import ExitStatus, worst
+from bench.record import FailureKind
 from bench.selftest import Injected, SelfTest, false_alarms
 from bench.verdict import Rule, Verdict
 
@@ -112,9 +113,22 @@ def selftest_last_line(found: SelfTest, comparison: Comparison) -> str:
 
 
 def selftest_status(found: SelfTest, comparison: Comparison) -> ExitStatus:
-    """REGRESSION for any false alarm, INCONCLUSIVE for a slowdown that was injected and not found."""
-    if _wrong(found, comparison):
-        return ExitStatus.REGRESSION
-    slowed = injected_deltas(found.injected, comparison) if found.injected else ()
-    missed = any(delta.verdict is not Verdict.SLOWER for delta in slowed)
-    return ExitStatus.INCONCLUSIVE if missed else ExitStatus.DONE
+    """REGRESSION for a false alarm or a case that is missing, CASE_FAILED for one that failed.
+
+    INCONCLUSIVE where a slowdown that was injected was not found, or where nothing could be compared.
+    """
+    statuses = {_lost(row) for row in comparison.failed}
+    if _wrong(found, comparison) or comparison.missing:
+        statuses.add(ExitStatus.REGRESSION)
+    looked_at = comparison.deltas if found.injected is None else injected_deltas(found.injected, comparison)
+    missed = found.injected is not None and any(d.verdict is not Verdict.SLOWER for d in looked_at)
+    if missed or not any(delta.ratio.n for delta in looked_at):
+        statuses.add(ExitStatus.INCONCLUSIVE)
+    return worst(statuses)
+
+
+def _lost(row: RowStatus) -> ExitStatus:
+    """As the gate has it: without memory on both sides nothing was lost."""
+    if row.failure is not FailureKind.OUT_OF_MEMORY:
+        return ExitStatus.CASE_FAILED
+    return ExitStatus.REGRESSION if row.base_timed else ExitStatus.DONE

@@ -152,6 +152,9 @@ def test_a_model_that_fails_is_status_5(tmp_path: Path) -> None:
     process = bench("ab", *models, *sizes, "--out", "ab", cwd=tmp_path)
     assert process.returncode == ExitStatus.CASE_FAILED, process.stderr
     assert process.stdout.splitlines()[-1].endswith("0 missing, 1 failed")
+    # What is allowed fails nothing; that nothing was compared is said all the same.
+    allowed = bench("ab", *models, *sizes, "--out", "ab", "--resume", "--allow", "failed", cwd=tmp_path)
+    assert allowed.returncode == ExitStatus.ENVIRONMENT, allowed.stderr
 
 
 def test_a_self_test_that_slows_one_side_says_so_everywhere(tmp_path: Path) -> None:

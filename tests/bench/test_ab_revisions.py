@@ -162,6 +162,41 @@ def test_the_users_own_worktrees_stay(tmp_path: Path, repository: Path) -> None:
     assert len(git(repository, "worktree", "list").splitlines()) == 2
 
 
+def test_a_clone_and_worktrees_below_a_folder_with_our_prefix_stay(tmp_path: Path, repository: Path) -> None:
+    """The name alone makes nothing ours, wherever it lies, and whatever lock lies in it."""
+    own, beside = tmp_path / "dyrelu-ab-x", tmp_path / "tmp/dyrelu-ab-y"
+    own.mkdir()
+    beside.mkdir()
+    clone = own / "clone"
+    repository.rename(clone)
+    git(clone, "worktree", "add", "--quiet", "--detach", str(own / "mine"))
+    git(clone, "worktree", "add", "--quiet", "--detach", str(beside / "mine"))
+    for lock in (None, "", "somebody else's\n"):
+        if lock is not None:
+            (own / ".lock").write_text(lock)
+            (beside / ".lock").write_text(lock)
+        for project in (clone, own / "mine", beside / "mine"):
+            with checked_out(project, ("HEAD", ".")):
+                pass
+        for project in (clone, own / "mine", beside / "mine"):
+            assert (project / "bench/worker.py").read_text() == "two\n"
+        assert (beside / ".lock").exists() is (lock is not None)
+        assert lock is None or (beside / ".lock").read_text() == lock
+    assert len(git(clone, "worktree", "list").splitlines()) == 3
+
+
+def test_a_folder_that_holds_the_project_is_never_cleared_away(tmp_path: Path, repository: Path) -> None:
+    """Even with the lock that says that it was made here."""
+    ours = tmp_path / "tmp/dyrelu-ab-z"
+    ours.mkdir()
+    with checked_out(repository, ("HEAD",)) as (head,):
+        (ours / ".lock").write_text((head.folder.parent / ".lock").read_text())
+    repository.rename(ours / "clone")
+    with checked_out(ours / "clone", ("HEAD",)):
+        pass
+    assert (ours / "clone/bench/worker.py").exists()
+
+
 def test_hooks_are_not_run_and_an_index_in_the_environment_is_not_used(
     tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -125,7 +125,7 @@ def test_a_baseline_of_another_machine(tmp_path: Path) -> None:
     invoke("check", "base", "--save-baseline", "main", cwd=tmp_path)
     result = invoke("check", "new", "--baseline", "main", cwd=tmp_path)
     assert result.exit_code == 1, result.output
-    assert result.stdout.splitlines()[-1].startswith("2 regressions, 6 compared")
+    assert result.stdout.splitlines()[-1].startswith("2 regressions, 8 compared")
     assert "environment" in result.stdout
     result = invoke("check", "new", "--baseline", "main", "--fail-on", "environment", cwd=tmp_path)
     assert result.exit_code == 4

@@ -93,6 +93,12 @@ def test_the_command_is_kept_without_paths(monkeypatch: pytest.MonkeyPatch, give
     assert request.command == f"dyrelu-bench {kept}"
 
 
+def test_two_sessions_never_have_one_name() -> None:
+    """Also of two processes with the same number, in containers that started in the same second."""
+    preset = load_preset("quick")
+    assert len({make_request(preset, None, resume=False)[1].session for _ in range(20)}) == 20
+
+
 def test_there_must_be_something_to_resume(tmp_path: Path) -> None:
     preset = load_preset("quick")
     for folder in (tmp_path, tmp_path / "nowhere"):

@@ -148,7 +148,10 @@ def test_another_environment_is_compared_by_ratios_only_and_says_so() -> None:
     assert {delta.basis for delta in found.deltas} == {Basis.REFERENCE}
     assert verdicts(found, "dyrelu_b") == {Verdict.SLOWER}
     assert verdicts(found, "dyrelu_a") == {Verdict.EQUIVALENT}
-    assert not deltas(found, "relu")
+    assert {delta.reason for delta in deltas(found, "relu")} == {
+        "the reference itself, whose times in different environments can't be compared"
+    }
+    assert verdicts(found, "relu") == {Verdict.INCONCLUSIVE}
     note = next(note for note in found.notes if "different environments" in note)
     assert "CPU: Example CPU @ 2.00GHz against Another CPU" in note
     assert "only ratios inside each side are compared" in note
@@ -205,7 +208,56 @@ def test_every_case_of_either_side_is_somewhere() -> None:
     known = {record.case for suite in (base, new) for record in suite.records}
     known |= {case for suite in (base, new) for case in suite.sessions[0].planned}
     judged = [delta.case for delta in found.deltas] + [row.case for row in found.rows]
-    assert sorted(judged) == sorted(known)
+    assert sorted({*judged}) == sorted(known)
+    # What failed in one block and was measured in the others has a delta and a row.
+    twice = {case for case in judged if judged.count(case) > 1}
+    reasons = [row.reason for row in found.rows if row.case in twice]
+    assert "worker died: killed by SIGKILL (in block 3; measured in others)" in reasons
+
+
+def test_a_case_that_crashed_in_some_blocks_is_judged_and_failed() -> None:
+    base = run_suite(Run("a", drift=3, pair="p"))
+    died = tuple(Failure(FailureKind.DIED, "killed by SIGSEGV", block) for block in (2, 5))
+    new = with_records(run_suite(Run("b", drift=3, pair="p")), "dyrelu_a", failures=died, unpaired=(2, 5))
+    found = compare([base], [new], CompareOptions())
+    assert [(row.status, row.failure, row.reason) for row in found.rows] == [
+        (
+            Status.FAILED,
+            FailureKind.DIED,
+            "worker died: killed by SIGSEGV (in block 2, 5; measured in others)",
+        )
+    ] * 2
+    assert verdicts(found, "dyrelu_a") == {Verdict.EQUIVALENT}
+    # What the base lost is no failure of the new side, and memory that ran out in a block is none at all.
+    assert compare([new], [base], CompareOptions()).rows == ()
+    memory = tuple(msgspec.structs.replace(one, kind=FailureKind.OUT_OF_MEMORY) for one in died)
+    assert compare([base], [with_records(new, "dyrelu_a", failures=memory)], CompareOptions()).rows == ()
+
+
+def test_a_case_that_failed_in_one_of_several_sessions_is_judged_and_failed() -> None:
+    base, new = run_suite(Run("old", drift=1)), run_suite(Run("new one", drift=2))
+    died = Failure(FailureKind.ERROR, "no such operator")
+    broken = with_records(run_suite(Run("newer one", drift=3)), "dyrelu_b", series=(), skipped=died)
+    for order in ([new, broken], [broken, new]):
+        found = compare([base], order, STEADY)
+        assert [row.reason for row in found.failed] == [
+            "error: no such operator (in a session; measured in others)"
+        ] * 2
+        assert len(deltas(found, "dyrelu_b")) == 2
+    interrupted = msgspec.structs.replace(died, kind=FailureKind.NOT_RUN)
+    cut = with_records(broken, "dyrelu_b", skipped=interrupted)
+    assert compare([base], [new, cut], STEADY).rows == ()
+
+
+def test_the_facts_of_either_side_are_known_by_name() -> None:
+    base, new = run_suite(Run("old", drift=1)), run_suite(Run("new one", drift=2))
+    bare = msgspec.structs.replace(
+        new, records=tuple(msgspec.structs.replace(record, facts=()) for record in new.records)
+    )
+    for sides in ((base, bare), (bare, base)):
+        found = compare([sides[0]], [sides[1]], STEADY)
+        assert found.facts == ()
+        assert "parameters_total" in found.fact_names
 
 
 def test_facts_are_compared_exactly_and_peaks_of_the_process_within_a_tolerance() -> None:

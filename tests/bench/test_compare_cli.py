@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 from bench.cli.app import app
 from bench.record import Suite
 from bench.storage import save_suite
-from tests.bench.sessions import Run, run_suite
+from tests.bench.sessions import Run, run_suite, without
 
 pytestmark = pytest.mark.nopaddle
 
@@ -78,6 +78,7 @@ def test_the_threshold_is_the_users() -> None:
         (("--threshold", "2"), "--threshold '2': is no percentage; give one with its sign, such as 2%"),
         (("--threshold", "-2%"), "--threshold '-2%'"),
         (("--threshold", "nan%"), "--threshold 'nan%'"),
+        (("--threshold", f"{400 * '9'}%"), "is no percentage"),
         (("--plot", "all.gif"), "--plot all.gif: the picture's kind is unknown"),
         (("--out", "old.json"), "--out old.json: is a file"),
         (("--base", "nowhere.json"), "nowhere.json: there is no such file"),
@@ -132,10 +133,37 @@ def test_a_damaged_file_in_a_folder_is_named_and_skipped() -> None:
     result = compare("olds", "new.json")
     assert result.exit_code == 0
     assert "olds/cut.json: skipped: " in result.stderr
+    # Who only sees the report must know it too.
+    compare("olds", "new.json", "--export-json", "c.json")
+    notes = json.loads(Path("c.json").read_text())["comparison"]["notes"]
+    assert any(note.startswith("olds/cut.json: skipped: ") for note in notes)
     Path("empty").mkdir()
     empty = compare("empty", "new.json")
     assert empty.exit_code == USAGE
     assert "empty: holds no suite file" in empty.stderr
+
+
+@pytest.mark.usefixtures("place")
+def test_the_folder_of_an_ab_is_two_sides() -> None:
+    keep(old(pair="p"), "both/A/suite.json")
+    keep(new(pair="p"), "both/B/suite.json")
+    Path("both/ab.json").write_text("{}")
+    result = compare("both", "both/B")
+    assert result.exit_code == USAGE
+    assert "both: is an ab's, of two sides; give one of them, both/A or both/B" in result.stderr
+    assert compare("both/A", "both/B").exit_code == 0
+
+
+@pytest.mark.usefixtures("place")
+def test_without_anything_to_draw_the_decision_is_said_all_the_same() -> None:
+    keep(old(), "old.json")
+    keep(without(new(), "relu", "dyrelu_a", "dyrelu_b"), "new.json")
+    result = compare("old.json", "new.json", "--plot", "all.png")
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    assert "--plot all.png: not written, since there is no ratio that could be drawn" in lines
+    assert lines[-1] == "0 regressions, 0 compared, 0 inconclusive, 6 missing"
+    assert not Path("all.png").exists()
 
 
 @pytest.mark.usefixtures("place")

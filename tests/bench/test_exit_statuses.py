@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from bench.baselines import BASELINES, save_baseline
-from bench.record import FailureKind, Record, Suite
+from bench.record import Failure, FailureKind, Record, Suite
 from bench.storage import load_suite
 from tests.bench.checked_runs import ROOT, bench, changed, failed, invoke, on_another_machine, sides, without
 from tests.bench.training_logs import Training
@@ -34,6 +34,19 @@ def dead(suite: Suite) -> Suite:
 
 def too_large(suite: Suite) -> Suite:
     return failed(suite, lambda case: case.variant == "dyrelu_a", FailureKind.OUT_OF_MEMORY)
+
+
+def crashed(suite: Suite) -> Suite:
+    def change(record: Record) -> Record:
+        return msgspec.structs.replace(
+            record, failures=(Failure(FailureKind.DIED, "SIGSEGV", 1),), unpaired=(1,)
+        )
+
+    return changed(suite, lambda case: case.variant == "dyrelu_a", change)
+
+
+def bare(suite: Suite) -> Suite:
+    return changed(suite, lambda _: True, lambda record: msgspec.structs.replace(record, facts=()))
 
 
 def other_threads(suite: Suite) -> Suite:
@@ -91,6 +104,7 @@ EVERYTHING = both(gone, dead, other_threads, few_blocks)
         (1.0, few_blocks, ("--fail-on", "inconclusive"), 3, "0 regressions, 8 compared, 4 inconclusive"),
         (1.0, other_threads, (), 4, "0 regressions, 4 compared, 0 inconclusive, 0 missing, 4 refused"),
         (1.0, dead, (), 5, "0 regressions, 7 compared, 0 inconclusive, 0 missing, 1 failed"),
+        (1.0, crashed, (), 5, "0 regressions, 8 compared, 0 inconclusive, 0 missing, 2 failed"),
         # Precedence: 2, 4, 5, 1, 3; 6 is in the checks below.
         (1.1, EVERYTHING, ("--fail-on", "5%"), 2, ""),
         (1.1, EVERYTHING, ("--fail-on", "inconclusive"), 4, ""),
@@ -129,6 +143,14 @@ def test_compare(
         (1.0, gone, ("--allow", "missing"), 0, "0 regressions, 7 compared, 0 inconclusive, 1 missing"),
         (1.0, grown, (), 0, "0 regressions, 8 compared, 0 inconclusive, 0 missing"),
         (1.0, grown, ("--fail-on", "parameters_total:0%"), 1, "2 regressions, 8 compared"),
+        (
+            1.0,
+            bare,
+            ("--fail-on", "parameters_total:0%"),
+            1,
+            "0 regressions, 8 compared, 0 inconclusive, 8 missing",
+        ),
+        (1.0, crashed, ("--allow", "failed"), 0, "0 regressions, 8 compared"),
         (1.0, few_blocks, (), 0, "0 regressions, 8 compared, 4 inconclusive, 0 missing"),
         (1.0, too_large, (), 1, "0 regressions, 6 compared, 0 inconclusive, 0 missing, 2 failed"),
         (1.0, too_large, ("--allow", "failed"), 0, "0 regressions, 6 compared"),
@@ -154,8 +176,10 @@ def test_another_machine_is_compared_by_ratios_only_and_says_so(tmp_path: Path) 
     sides(tmp_path, 1.0, on_another_machine, paired=False)
     process = invoke("compare", "base", "new", cwd=tmp_path)
     assert process.exit_code == 0, process.output
-    # The reference of each group has nothing left to be compared by.
-    assert process.stdout.splitlines()[-1].startswith("0 regressions, 6 compared")
+    # The reference of each group has nothing left to be compared by, which doesn't pass unseen.
+    assert process.stdout.splitlines()[-1].startswith("0 regressions, 8 compared, 8 inconclusive")
+    asked = invoke("compare", "base", "new", "--fail-on", "*/relu:inconclusive", cwd=tmp_path)
+    assert asked.exit_code == 3, asked.output
     assert "environment" in process.stdout
     process = bench("compare", "base", "new", "--fail-on", "environment", cwd=tmp_path)
     assert process.returncode == 4
@@ -231,7 +255,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (("check", "new", "--blocks", "3"), "was measured before"),
         (("check", "nowhere", "--baseline", "main"), "nowhere: there is no such file"),
         (("check", "new", "--fail-on", "speed"), "--fail-on 'speed'"),
-        (("check", "new", "--baseline", "main", "--fail-on", "speed:5%"), "no speed in common"),
+        (("check", "new", "--baseline", "main", "--fail-on", "speed:5%"), "knows speed; choose from"),
         (("check", "new", "--baseline", "main", "--allow", "x*:missing"), "names no case"),
         (("check", "new", "--allow", "inconclusive"), "--allow 'inconclusive'"),
         (("check", "new", "--github"), "GITHUB_STEP_SUMMARY is not set"),

@@ -372,7 +372,9 @@ def test_hostile_names_stay_names(tmp_path: Path) -> None:
         )
 
     records = tuple(msgspec.structs.replace(r, case=renamed(r.case)) for r in suite.records)
-    save_suite(msgspec.structs.replace(suite, records=records), tmp_path / "past" / "a|b.json")
+    session = msgspec.structs.replace(suite.sessions[0], started="|<u>\x1b[1m")
+    suite = msgspec.structs.replace(suite, records=records, sessions=(session,))
+    save_suite(suite, tmp_path / "past" / "a|b.json")
     (tmp_path / "past" / "c|<i>.json").write_text("{")
     out = tmp_path / "out"
     flags = ("--export-markdown", out / "h.md", "--export-csv", out / "h.csv", "--plots", out / "plots")
@@ -380,6 +382,7 @@ def test_hostile_names_stay_names(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     page = (out / "h.md").read_text()
     assert "<img" not in page.replace(r"\<img", "")
+    assert "<u>" not in page.replace(r"\<u\>", "")
     assert "<i>" not in page.replace(r"\<i\>", "")
     assert "\x1b" not in page + result.stdout
     assert ",=cmd" not in (out / "h.csv").read_text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -11,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.compare import CompareOptions, compare
-from bench.compared import Comparison
+from bench.compared import Comparison, RowStatus, Status
 from bench.errors import ExitStatus, InputError
-from bench.record import Suite
+from bench.record import FailureKind, Suite
 from bench.report.selftest import selftest_last_line, selftest_status, selftest_text
 from bench.selftest import (
     FalseAlarms,
@@ -27,9 +28,12 @@ from bench.selftest import (
     selftest_path,
 )
 from bench.verdict import Rule
+from tests.bench.gates import case
 from tests.bench.sessions import PLAN, Run, discarded, run_suite
 
 pytestmark = pytest.mark.nopaddle
+
+CASE = case()
 
 
 def sides(slower: float = 1.0, noise: float = 0.004) -> tuple[Suite, Suite]:
@@ -92,6 +96,33 @@ def test_what_was_injected_and_not_found_is_inconclusive() -> None:
     found, comparison = evaluate(*suites, Injected(0.1, "*")), compared(suites)
     assert selftest_status(found, comparison) is ExitStatus.INCONCLUSIVE
     assert "not found: equivalent" in selftest_text(found, comparison, [])
+
+
+def test_nothing_measured_is_no_pass() -> None:
+    suites = sides(1.1)
+    every = tuple(range(PLAN.blocks))
+    cut = tuple(msgspec.structs.replace(record, unpaired=every) for record in suites[1].records)
+    unusable = (suites[0], msgspec.structs.replace(suites[1], records=cut))
+    for injected in (None, Injected(0.1, "*")):
+        found, comparison = evaluate(*unusable, injected), compared(unusable)
+        assert selftest_status(found, comparison) is ExitStatus.INCONCLUSIVE
+    nowhere = evaluate(*suites, Injected(0.1, "nowhere"))
+    none = replace(compared(suites), deltas=())
+    assert selftest_status(nowhere, none) is ExitStatus.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("lost", "status"),
+    [
+        (RowStatus(CASE, Status.FAILED, "died", FailureKind.DIED), ExitStatus.CASE_FAILED),
+        (RowStatus(CASE, Status.FAILED, "full", FailureKind.OUT_OF_MEMORY), ExitStatus.REGRESSION),
+        (RowStatus(CASE, Status.FAILED, "full", FailureKind.OUT_OF_MEMORY, False), ExitStatus.DONE),
+        (RowStatus(CASE, Status.MISSING, "gone"), ExitStatus.REGRESSION),
+    ],
+)
+def test_what_was_lost_is_no_pass(lost: RowStatus, status: ExitStatus) -> None:
+    suites = sides()
+    assert selftest_status(evaluate(*suites), replace(compared(suites), rows=(lost,))) is status
 
 
 def test_disturbed_blocks_make_the_machine_worse_and_no_figure_up() -> None:

@@ -41,6 +41,17 @@ def becomes(condition: Callable[[], bool]) -> bool:
     return False
 
 
+def test_nobody_is_stopped_before_a_worker_sits_or_after_it_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Process group 0 would be the runner's own."""
+    signalled: list[int] = []
+    monkeypatch.setattr("os.killpg", lambda group, _: signalled.append(group))
+    bell = Bell(Turns(Seat(), Seat()))
+    bell.stop()
+    bell.take_down()
+    bell.stop()
+    assert signalled == []
+
+
 def test_a_worker_rests_until_it_is_called_and_learns_who_sits_beside_it() -> None:
     seat, beside = Seat(), Seat(4321)
     bell = Bell(Turns(seat, beside))

@@ -59,12 +59,12 @@ def _summary(history: History) -> str:
 def _changes(history: History) -> str:
     rows = [
         (
-            when(history, change.first),
+            escape(when(history, change.first)),
             escape(where(change.series)),
             escape(change.series.key.environment),
             change.quantity.value,
             *change_texts(change),
-            when(history, change.last),
+            escape(when(history, change.last)),
             escape(place_text(history, change)),
         )
         for change in history.changes
@@ -84,7 +84,7 @@ def _facts(history: History) -> str:
         return ""
     rows = [
         (
-            when(history, shift.first),
+            escape(when(history, shift.first)),
             escape(where(shift.series)),
             escape(shift.series.key.environment),
             escape(shift.after.metric),
@@ -106,8 +106,8 @@ def _section(history: History, section: Section) -> str:
             escape(row.label),
             str(row.series.key.case.batch),
             str(len(row.series.sessions)),
-            when(history, row.series.sessions[0])[:10],
-            when(history, row.series.sessions[-1])[:10],
+            escape(when(history, row.series.sessions[0])[:10]),
+            escape(when(history, row.series.sessions[-1])[:10]),
             row.latest(Quantity.THROUGHPUT),
             row.since_start(Quantity.THROUGHPUT),
             "1" if row.series.key.is_reference else row.latest(Quantity.RATIO),

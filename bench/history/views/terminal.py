@@ -57,7 +57,7 @@ def _changes(history: History) -> Table:
     for change in history.changes[:_MOST_LINES]:
         case = change.series.key.case
         cells: Sequence[str] = (
-            when(history, change.first),
+            printable(when(history, change.first)),
             shorten(printable(case.variant), _NAME_LIMIT),
             shorten(printable(case.engine), _NAME_LIMIT),
             _SHORT[change.quantity],
@@ -76,7 +76,8 @@ def _facts(history: History) -> Iterable[str]:
 
 def _title(history: History, section: Section) -> str:
     machine = printable(history.gathered.machines.get(section.environment, ""))
-    environment = f"environment {section.environment} ({machine})" if machine else section.environment
+    fingerprint = printable(section.environment)
+    environment = f"environment {fingerprint} ({machine})" if machine else fingerprint
     return f"{printable(str(section.setting))}, {printable(section.engine)}, {environment}:"
 
 
@@ -90,7 +91,7 @@ def _table(history: History, section: Section) -> Table:
             shorten(printable(row.label), _NAME_LIMIT),
             str(row.series.key.case.batch),
             str(len(row.series.sessions)),
-            when(history, row.series.sessions[-1])[:10],
+            printable(when(history, row.series.sessions[-1])[:10]),
             row.latest(Quantity.THROUGHPUT),
             row.since_start(Quantity.THROUGHPUT),
             "1" if row.series.key.is_reference else row.latest(Quantity.RATIO),

@@ -99,7 +99,7 @@ def where(series: Series) -> str:
 
 
 def when(history: History, session: int) -> str:
-    """A session's start, such as 2026-03-01 12:00."""
+    """A session's start, such as 2026-03-01 12:00; whatever a file says, if it says something else."""
     return history.gathered.sessions[session].started.replace("T", " ").removesuffix("Z")[:16]
 
 

@@ -107,7 +107,8 @@ def _rows(rows: Iterable[RowStatus]) -> str:
     ]
     if not body:
         return ""
-    return f"## Not judged\n\n{table(['Engine', 'Batch', 'Variant', 'Status', 'Reason'], body, 5)}"
+    text = table(["Engine", "Batch", "Variant", "Status", "Reason"], body, 5)
+    return f"## Not judged, or failed in part\n\n{text}"
 
 
 def _facts(comparison: Comparison) -> str:

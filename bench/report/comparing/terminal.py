@@ -47,7 +47,7 @@ def terminal(comparison: Comparison) -> Group:
     parts += _section("inconclusive:", undecided(comparison.inconclusive))
     parts += _section("facts that changed:", _facts(comparison))
     parts += _section(
-        "not judged:",
+        "not judged, or failed in part:",
         (
             f"{case_text(row.case)}: {row.status.value}: {shorten(row.reason, _MESSAGE_LIMIT)}"
             for row in comparison.rows
