@@ -49,6 +49,9 @@ source = "made up"
 def test_a_missed_target_ends_the_run_with_6(
     tmp_path: Path, bound: str, status: ExitStatus, said: str
 ) -> None:
+    core = pytest.importorskip("paddle.base.core")
+    if not hasattr(core, "host_memory_stat_reset_peak_value"):
+        pytest.skip("this Paddle can't reset the peak of tensors, and a cumulative one proves nothing")
     (tmp_path / "mine.toml").write_text(PRESET.replace("BOUND", bound))
     process = bench("run", "--preset", "mine.toml", "--out", "run", cwd=tmp_path)
     assert process.returncode == status, process.stderr
