@@ -1,9 +1,9 @@
 """Keeps memory that was freed in the process, so that no step's time depends on the heap's past.
 
 The C library gives large blocks back to the system when they are freed, and a network's step then meets new
-pages again and again: ResNet-18 at batch 64 took between 28,000 and 85,000 page faults a step for one and the
-same ReLU network, whatever was allocated before deciding which, up to a quarter of its time. A long-running
-server keeps its memory, as other allocators do. Linux with the GNU C library; elsewhere nothing is changed.
+pages again and again, as many as what was allocated before decides: that says nothing of the network, and
+can be a large part of its time (`python -m tests.microbench.training` counts them). A long-running server
+keeps its memory, as other allocators do. Linux with the GNU C library; elsewhere nothing is changed.
 """
 
 from __future__ import annotations

@@ -15,13 +15,14 @@ from bench.ab import AbFolder, Pair, interpreter_sides, measure_sides, model_sid
 from bench.cli import comparing, gating, options
 from bench.cli.progress import Reporter
 from bench.errors import ExitStatus, UsageError
+from bench.gate import Judge
 from bench.presets import Changes, Preset
 from bench.record import Suite
 from bench.run_folder import RunRequest
 from bench.target_answers import missed_targets
 from bench.verdict import Rule
 
-__all__ = ["ab", "ab_request", "measured_pair"]
+__all__ = ["ab", "ab_request", "measured_pair", "pair_judge"]
 
 Revision = Annotated[
     str | None,
@@ -162,14 +163,19 @@ def measured_pair(
         return sides, measure_sides(folder, sides, request, resume, reporter)
 
 
-def _compared(
-    sides: Pair, suites: tuple[Suite, Suite], flags: gating.GateFlags, rule: Rule, outputs: comparing.Outputs
-) -> ExitStatus:
+def pair_judge(sides: Pair, suites: tuple[Suite, Suite]) -> Judge:
+    """Compares the two suites, block by block, at the thresholds that it is given."""
     # Only a verb that compares pays for importing what does.
     from bench.compare import CompareOptions, compare_observed, observe
 
     base, new = (observe(suite, side.title) for suite, side in zip(suites, sides, strict=True))
-    decision = gating.gated(lambda rule: compare_observed([base], [new], CompareOptions(rule)), flags, rule)
+    return lambda rule: compare_observed([base], [new], CompareOptions(rule))
+
+
+def _compared(
+    sides: Pair, suites: tuple[Suite, Suite], flags: gating.GateFlags, rule: Rule, outputs: comparing.Outputs
+) -> ExitStatus:
+    decision = gating.gated(pair_judge(sides, suites), flags, rule)
     decision = gating.with_missed(decision, missed_targets(suites[1]))
     details = comparing.show(decision.comparison, outputs)
     return gating.publish(decision, flags, details)

@@ -21,7 +21,18 @@ if TYPE_CHECKING:
     from bench.compare import Observed, Spreads
     from bench.compared import Comparison
 
-__all__ = ["Export", "Outputs", "Plot", "Read", "Threshold", "read_side", "rule_of", "show", "spreads_of"]
+__all__ = [
+    "Export",
+    "Outputs",
+    "Plot",
+    "Read",
+    "Threshold",
+    "read_side",
+    "rule_of",
+    "share_of",
+    "show",
+    "spreads_of",
+]
 
 _PERCENT = re.compile(r"(?P<number>\d{1,6}(?:\.\d+)?|\.\d+)%", re.ASCII)
 _PICTURES = {".png": "png", ".svg": "svg"}
@@ -65,14 +76,17 @@ class Outputs:
             raise UsageError(f"--out {self.folder}: is a file; give a folder")
 
 
+def share_of(flag: str, text: str) -> float:
+    """The share of time that a flag gives as a percentage: 0.02 for "2%". Raises UsageError."""
+    found = _PERCENT.fullmatch(text.strip())
+    if found is None:
+        raise UsageError(f"{flag} {text!r}: is no percentage; give one with its sign, such as 2% or 0.5%")
+    return float(found["number"]) / 100
+
+
 def rule_of(threshold: str) -> Rule:
     """The rule with this threshold, such as "2%" or "0.5%". Raises UsageError."""
-    found = _PERCENT.fullmatch(threshold.strip())
-    if found is None:
-        raise UsageError(
-            f"--threshold {threshold!r}: is no percentage; give one with its sign, such as 2% or 0.5%"
-        )
-    return Rule(float(found["number"]) / 100)
+    return Rule(share_of("--threshold", threshold))
 
 
 @dataclass(frozen=True, slots=True)

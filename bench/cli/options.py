@@ -9,7 +9,6 @@ import shlex
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -102,14 +101,6 @@ _PLACE_FLAGS = ("--out", "--data-file")
 _FILE_FLAGS = ("--preset", "--weights")
 # What makes a folder that of a run.
 _REQUEST = "run.json"
-
-
-@dataclass(frozen=True, slots=True)
-class ModelFlags:
-    """Models of the user's own."""
-
-    models: Sequence[str] | None = None
-    input: str | None = None
 
 
 def resolve(name: str, changes: Changes) -> Preset:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +10,7 @@ import typer
 
 from bench.ab import Pair, same_sides
 from bench.cli import comparing, options
-from bench.cli.ab import ab_request, measured_pair
+from bench.cli.ab import ab_request, measured_pair, pair_judge
 from bench.cli.output import emit
 from bench.errors import ExitStatus, UsageError, worst
 from bench.inject import Injection
@@ -40,7 +39,6 @@ Effects = Annotated[
 Save = Annotated[
     bool, typer.Option("--save", help="Keep it in reports/baselines/selftests, where `check` finds it.")
 ]
-_PERCENT = re.compile(r"(?P<number>\d+(?:\.\d+)?|\.\d+)%")
 _EFFECTS = ("3%", "5%", "10%")
 _ALL = "*"
 # A slowdown of more than this is none that anybody has to look for.
@@ -110,11 +108,7 @@ class _Measured:
 
     def comparison(self, rule: Rule) -> Comparison:
         """Both sides, block by block."""
-        # Only a verb that compares pays for importing what does.
-        from bench.compare import CompareOptions, compare_observed, observe
-
-        base, new = (observe(suite, side.title) for suite, side in zip(self.suites, self.sides, strict=True))
-        return compare_observed([base], [new], CompareOptions(rule))
+        return pair_judge(self.sides, self.suites)(rule)
 
 
 def _injection(inject: str | None, cases: str, save: bool) -> Injection | None:
@@ -130,8 +124,7 @@ def _injection(inject: str | None, cases: str, save: bool) -> Injection | None:
 
 
 def _share(flag: str, text: str) -> float:
-    found = _PERCENT.fullmatch(text.strip())
-    share = float(found["number"]) / 100 if found else 0.0
+    share = comparing.share_of(flag, text)
     if not 0 < share <= _MOST:
         raise UsageError(f"{flag} {text!r}: give a percentage of time with its sign, such as 5%")
     return share

@@ -26,8 +26,10 @@ def smoothed_cross_entropy(logits: paddle.Tensor, labels: paddle.Tensor, smoothi
     """
     classes = logits.shape[1]
     target = F.one_hot(labels, classes) * (1.0 - smoothing) + smoothing / classes
-    # Not F.log_softmax: on the CPU, Paddle's clips logarithms of probabilities at -64.
-    log_probability = logits - paddle.logsumexp(logits, axis=1, keepdim=True)
+    # Not F.log_softmax: on the CPU, Paddle's clips logarithms of probabilities at -64. The largest logit
+    # is taken off first: a small loss would else be the rounded difference of two large numbers.
+    shifted = logits - logits.max(axis=1, keepdim=True).detach()
+    log_probability = shifted - paddle.logsumexp(shifted, axis=1, keepdim=True)
     loss: paddle.Tensor = -(log_probability * target).sum(axis=1).mean()
     return loss
 

@@ -16,6 +16,7 @@ extern "C" {
 int dnnl_memory_desc_create_with_string_tag(void** description, int axes, const std::int64_t* sizes, int type,
                                             const char* tag);
 int dnnl_memory_desc_equal(const void* one, const void* other);
+std::size_t dnnl_memory_desc_get_size(const void* description);
 int dnnl_memory_desc_destroy(void* description);
 }
 
@@ -73,10 +74,10 @@ inline Order order_of(const paddle::Tensor& x) {
   return described_by(x, (image ? "aBcd" : "aBc") + lanes + "b") ? Order::kBlocked : Order::kChannelFirst;
 }
 
-// A tensor of the same description with memory of its own.
-inline paddle::Tensor same_layout(const paddle::Tensor& x) {
+// A tensor of the same description with memory of its own, of so many elements with the layout's padding.
+inline paddle::Tensor same_layout(const paddle::Tensor& x, std::int64_t elements) {
   auto result = std::make_shared<phi::DenseTensor>(dense(x));
-  const auto room = paddle::empty({x.numel()}, x.dtype(), x.place());
+  const auto room = paddle::empty({elements}, x.dtype(), x.place());
   result->ShareBufferWith(dense(room), true);
   return paddle::Tensor(result);
 }

@@ -81,7 +81,7 @@ std::vector<Tensor> forward(dyrelu::Shape shape, const Tensor& given, const std:
   if (foreign) shape.order = dyrelu::order_of(given);
   const Tensor x = foreign && !shape.channels_innermost() ? dyrelu::reordered(given) : given;
   const Sizes rows{shape.channels, shape.outputs, mapped ? shape.positions : 0};
-  std::vector<Tensor> out{shape.channels_innermost() ? dyrelu::same_layout(x) : like(x, x.shape())};
+  std::vector<Tensor> out{shape.channels_innermost() ? dyrelu::same_layout(x, x.numel()) : like(x, x.shape())};
   for (std::size_t i = 0; keep && i < (mapped ? 3 : 2); ++i) out.push_back(like(x, {shape.samples, rows[i]}));
   if (nothing(shape)) {
     for (auto& tensor : out) tensor = paddle::zeros(tensor.shape(), x.dtype(), x.place());

@@ -2,8 +2,6 @@
 #include "onednn.h"
 #include "references.h"
 
-extern "C" std::size_t dnnl_memory_desc_get_size(const void* description);
-
 namespace {
 
 using paddle::Tensor;
@@ -27,20 +25,13 @@ std::int64_t described_elements(const Tensor& x) {
   return sound && bytes % element == 0 ? static_cast<std::int64_t>(bytes / element) : 0;
 }
 
-// A tensor of the same description with memory of its own. The padding is written too, and stays 0.
-Tensor described_like(const Tensor& x, std::int64_t elements) {
-  auto result = std::make_shared<phi::DenseTensor>(dyrelu::dense(x));
-  const Tensor room = paddle::empty({elements}, x.dtype(), x.place());
-  result->ShareBufferWith(dyrelu::dense(room), true);
-  return Tensor(result);
-}
-
-// Where each element is worked on for itself it does not matter in which order oneDNN has left them.
+// Where each element is worked on for itself it does not matter in which order oneDNN has left them; the layout's
+// padding is written too, and stays 0.
 Work work_on(const Tensor& given) {
   PD_CHECK(given.is_cpu(), "this operator runs on the CPU alone: move x there or take the plain formulation.");
   const bool foreign = given.numel() > 0 && dyrelu::is_onednn(given);
   const std::int64_t elements = foreign ? described_elements(given) : 0;
-  if (elements > 0) return {given, described_like(given, elements), elements};
+  if (elements > 0) return {given, dyrelu::same_layout(given, elements), elements};
   const Tensor x = foreign ? dyrelu::reordered(given) : given;
   return {x, paddle::empty(x.shape(), x.dtype(), x.place()), x.numel()};
 }
