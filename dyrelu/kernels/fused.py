@@ -54,21 +54,25 @@ def _run(operator: str, *arguments: Tensor | float | list[int]) -> Tensor:
     return result
 
 
-def _fitting(operator: str) -> str:
-    """The operator that keeps nothing for a backward pass, where there will be none."""
-    without = paddle.in_dynamic_mode() and not paddle.is_grad_enabled()
-    return operator + "_result" if without else operator
+def _fitting(operator: str, hyper: HyperFunction) -> str:
+    """The operator that keeps nothing for a backward pass, where none is to be expected.
+
+    A program traced in evaluation mode is deployed. A backward pass through it works all the same: what was
+    not kept is computed again.
+    """
+    deployed = not paddle.in_dynamic_mode() and not hyper.training
+    return operator + "_result" if deployed or not paddle.is_grad_enabled() else operator
 
 
 def fused_ab(x: Tensor, hyper: HyperFunction, k: int) -> Tensor:
     """max over k of a_k * x + b_k, for x (N, C, ...) and the hyper function of variant A or B."""
-    return _run(_fitting("dyrelu_ab"), x, *_linears(hyper), k)
+    return _run(_fitting("dyrelu_ab", hyper), x, *_linears(hyper), k)
 
 
 def fused_c(x: Tensor, hyper: HyperFunction, k: int, spatial: SpatialWeights) -> Tensor:
     """As `fused_ab`, with the map over positions of variant C; of (N, C, L), L is the last axis."""
     return _run(
-        _fitting("dyrelu_c"),
+        _fitting("dyrelu_c", hyper),
         x,
         *_linears(hyper),
         spatial.weight,

@@ -66,6 +66,35 @@ def test_traced_layers_train_as_eager_ones(case: Case, full_graph: bool) -> None
         np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_layer_traced_for_deployment_still_has_its_gradients(case: Case) -> None:
+    """Traced in evaluation mode it keeps nothing for a backward pass, and computes it again for one."""
+    with using(Kernel.FUSED):
+        layer = make_pair(case, 6, "float32").layer
+    layer.eval()
+    x = random_input((3, 6, 5, 7), "float32")
+    layer(x).square().sum().backward()
+    eager = [gradient(tensor) for tensor in (x, *layer.parameters())]
+    x.clear_gradient()
+    layer.clear_gradients()
+    # Paddle's other tracer gives no gradients in evaluation mode, of its own layers either.
+    traced = paddle.jit.to_static(layer, full_graph=False)
+    traced(x).square().sum().backward()
+    for expected, actual in zip(eager, (gradient(t) for t in (x, *layer.parameters())), strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("variant", ["dyrelu_a", "dyrelu_b", "dyrelu_c"])
+def test_a_saved_program_keeps_nothing_for_a_backward_pass(variant: str, tmp_path: Path) -> None:
+    with using(Kernel.FUSED):
+        layer = build(variant)(16)
+    layer.eval()
+    save(layer, [None, 16, None, None], tmp_path / "layer")
+    program = next(path for path in tmp_path.iterdir() if path.suffix in (".json", ".pdmodel"))
+    operator = b"dyrelu_c_result" if variant == "dyrelu_c" else b"dyrelu_ab_result"
+    assert operator in program.read_bytes()
+
+
 PREDICT = """
 import sys
 import numpy as np

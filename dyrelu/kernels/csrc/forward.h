@@ -30,10 +30,11 @@ class Blocks {
 
 constexpr Size kBlockBytes = 512 * 1024;   // what leaves room in a level-2 cache of 1 MiB for the result
 constexpr Size kLargestBlock = 16;         // samples; more no longer save reading the weights
-constexpr Size kWorthThreads = 96 * 1024;  // elements; below, waking threads costs more than they do
+constexpr Size kWorthThreads = 32 * 1024;  // elements and weights; below, waking threads costs more than they do
 
 inline int threads_for(const Shape& shape) {
-  return shape.samples * shape.map() < kWorthThreads ? 1 : omp_get_max_threads();
+  const Size weights = shape.hidden * (shape.channels + shape.outputs);
+  return shape.samples * (shape.map() + weights) < kWorthThreads ? 1 : omp_get_max_threads();
 }
 
 // Samples that are worked on together, so that the Linears' weights are read once for all of them.
@@ -80,7 +81,7 @@ class Forward {
             softmax(shape, shares + n * shape.positions);
           }
         }
-        hyper_hidden(first, last, hidden.data());
+        hyper_hidden(first, last, hidden.data(), 0, shape.hidden);
         hyper_deltas(first, last, hidden.data(), 0, shape.outputs);
         for (Size n = first; n < last; ++n) {
           if (mapped()) map_of(shape, shares + n * shape.positions, pi.data());
@@ -108,17 +109,20 @@ class Forward {
 #pragma omp for schedule(static)
         for (Size i = 0; i < shape.positions; i += tile)
           score(n, i, std::min(i + tile, shape.positions));
-#pragma omp single
-      {
-        hyper_hidden(0, shape.samples, hidden.data());
-        for (Size n = 0; mapped() && n < shape.samples; ++n) {
-          softmax(shape, shares + n * shape.positions);
-          map_of(shape, shares + n * shape.positions, pi.data() + n * shape.positions);
-        }
+#pragma omp for schedule(static) nowait
+      for (Size n = 0; n < (mapped() ? shape.samples : 0); ++n) {
+        softmax(shape, shares + n * shape.positions);
+        map_of(shape, shares + n * shape.positions, pi.data() + n * shape.positions);
       }
-#pragma omp for schedule(static)
-      for (Size o = 0; o < shape.outputs; o += tile)
-        hyper_deltas(0, shape.samples, hidden.data(), o, std::min(o + tile, shape.outputs));
+      const auto own = [&](Size columns, auto&& body) {
+        const Size tiles = (columns + kLanes<T> - 1) / kLanes<T>, me = omp_get_thread_num();
+        const Size first = tiles * me / threads * kLanes<T>, last = tiles * (me + 1) / threads * kLanes<T>;
+        if (first < columns) body(first, std::min(last, columns));
+      };
+      own(shape.hidden, [&](Size first, Size last) { hyper_hidden(0, shape.samples, hidden.data(), first, last); });
+#pragma omp barrier
+      own(shape.outputs, [&](Size first, Size last) { hyper_deltas(0, shape.samples, hidden.data(), first, last); });
+#pragma omp barrier
 #pragma omp for schedule(static)
       for (Size i = 0; i < all; ++i)
         each(i, [&](Size n, Size first, Size last) {
@@ -190,12 +194,16 @@ class Forward {
     scores(shape, x + n * shape.map(), w, z, begin, end);
   }
 
-  void hyper_hidden(Size first, Size last, T* hidden) const {
+  void hyper_hidden(Size first, Size last, T* hidden, Size begin, Size end) const {
     const Product<T> product{pooled + first * shape.channels, shape.channels, 1, w.w1, shape.hidden,
                              shape.channels, w.b1, hidden};
-    product.run(0, last - first, 0, shape.hidden);
+    product.run(0, last - first, begin, end);
     // As Paddle's ReLU does, this turns NaN into 0; the input's own NaN comes through where it stands.
-    for (Size i = 0; i < (last - first) * shape.hidden; ++i) hidden[i] = hidden[i] > 0 ? hidden[i] : 0;
+    for (Size n = 0; n < last - first; ++n)
+      for (Size i = begin; i < end; ++i) {
+        T& value = hidden[n * shape.hidden + i];
+        value = value > 0 ? value : 0;
+      }
   }
 
   void hyper_deltas(Size first, Size last, const T* hidden, Size begin, Size end) const {

@@ -19,13 +19,38 @@ struct Product {
   // All rows r in [first, last) and columns in [begin, end).
   void run(Size first, Size last, Size begin, Size end) const {
     constexpr Size lanes = kLanes<T>;
+    const Size tiled = first + (last - first) / kFewest * kFewest, whole = begin + (end - begin) / lanes * lanes;
     Size o = begin;
-    for (; o + 2 * lanes <= end; o += 2 * lanes) rows<2, true>(first, last, o, lanes);
-    for (; o + lanes <= end; o += lanes) rows<1, true>(first, last, o, lanes);
-    if (o < end) rows<1, false>(first, last, o, end - o);
+    for (; tiled > first && o + 2 * lanes <= whole; o += 2 * lanes) rows<2, true>(first, tiled, o, lanes);
+    for (; tiled > first && o < whole; o += lanes) rows<1, true>(first, tiled, o, lanes);
+    for (Size r = tiled; r < last; ++r) streamed(r, begin, whole);
+    if (whole < end) rows<1, false>(first, last, whole, end - whole);
   }
 
  private:
+  static constexpr Size kFewest = 4;   // rows of the smallest tile that reads the weights in strides
+  static constexpr int kStreams = 4;   // rows of the weights that are read at once where there are fewer
+
+  // One row of `out`, with the weights read in the order in which they lie: of few rows, reading them is the work.
+  void streamed(Size r, Size begin, Size end) const {
+    T* to = out + r * columns;
+    for (Size o = begin; o < end; ++o) to[o] = start == nullptr ? T(0) : start[o];
+    Size i = 0;
+    for (; i + kStreams <= steps; i += kStreams) together<kStreams>(to, r, i, begin, end);
+    for (; i < steps; ++i) together<1>(to, r, i, begin, end);
+  }
+
+  template <int kRows>
+  void together(T* to, Size r, Size i, Size begin, Size end) const {
+    T factors[kRows];
+    for (int j = 0; j < kRows; ++j) factors[j] = a[r * row + (i + j) * step];
+    for (Size o = begin; o < end; o += kLanes<T>) {
+      Vector<T> sum = load(to + o);
+      for (int j = 0; j < kRows; ++j) sum += factors[j] * load(w + (i + j) * columns + o);
+      store(to + o, sum);
+    }
+  }
+
   // kWhole: the vectors are full, which the innermost loop must not ask again and again.
   template <int kVectors, bool kWhole>
   void rows(Size first, Size last, Size o, Size count) const {
