@@ -12,6 +12,7 @@ import paddle
 from paddle import nn
 
 from dyrelu.data.augment import Draws, augment, draw
+from dyrelu.data.shrink import shrink
 from dyrelu.errors import RecipeError
 from dyrelu.training.distributed import Communicator
 from dyrelu.training.ema import MovingAverage
@@ -133,15 +134,18 @@ def _batches(
     start = clock()
     plan = plan_epoch(job.recipe, len(dataset.train), dataset.image_shape[1:], job.seed, epoch)
     share = job.recipe.batch_size // ranks.size
+    small = job.recipe.small_first
+    if small is not None and not small.applies(epoch, job.recipe.epochs):
+        small = None
     for step in range(steps):
         first = step * job.recipe.batch_size + ranks.rank * share
         part = slice(first, first + share)
         chosen = plan.order[part]
         images = augment(dataset.train.images[chosen], job.recipe.augmentation, plan.draws[part])
-        batch = (
-            paddle.to_tensor(normalisation(images)),
-            paddle.to_tensor(dataset.train.labels[chosen]),
-        )
+        inputs = normalisation(images)
+        if small is not None:
+            inputs = shrink(inputs, small.size)
+        batch = paddle.to_tensor(inputs), paddle.to_tensor(dataset.train.labels[chosen])
         window.reader_seconds += clock() - start
         yield batch
         start = clock()

@@ -131,6 +131,12 @@ def _check_fit(job: TrainingJob, ranks: Ranks) -> None:
             f"batch_size {recipe.batch_size} cannot be shared by {ranks.size} processes: choose a "
             f"multiple of {ranks.size} that leaves each at least 2 images (batch norm)"
         )
+    small, size = recipe.small_first, min(job.dataset.image_shape[1:])
+    if small is not None and small.size > size:
+        raise RecipeError(
+            f"recipe {recipe.name!r} begins with images of {small.size} pixels and the data has {size}: "
+            f"choose a small_first size of at most {size}"
+        )
     wanted, found = recipe.validation_images, len(job.dataset.validation)
     if wanted is not None and wanted != found:
         raise RecipeError(

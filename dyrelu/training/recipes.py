@@ -11,6 +11,7 @@ import msgspec
 
 from dyrelu.data.augment import Augmentation, Flip, Padding
 from dyrelu.data.resized_crop import ResizedCrop
+from dyrelu.data.shrink import SmallFirst
 from dyrelu.errors import RecipeError
 
 __all__ = [
@@ -86,6 +87,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         scaling: how inputs are normalised instead of by the data set's own means and deviations.
         validation_images: held out of the training part; None leaves it to the data set, 0 trains on all.
         select: which epoch's weights are kept.
+        small_first: smaller images in the first epochs; evaluations have them in full size.
 
     Raises:
         ValueError: a value is outside its range (`recipe` turns it into a RecipeError).
@@ -110,6 +112,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     decay_everything: bool = False
     scaling: ChannelScaling | None = None
     validation_images: int | None = None
+    small_first: SmallFirst | None = None
 
     def __post_init__(self) -> None:
         limits = (

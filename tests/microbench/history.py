@@ -99,7 +99,8 @@ def _scaled(record: Record, factor: float) -> Record:
         msgspec.structs.replace(
             one,
             windows=tuple(
-                msgspec.structs.replace(w, values=tuple(round(v * factor, 7) for v in w.values))
+                # As finely as the worker stores them, so that the files are as large as real ones.
+                msgspec.structs.replace(w, values=tuple(max(round(v * factor, 5), 1e-5) for v in w.values))
                 for w in one.windows
             ),
         )
