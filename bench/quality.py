@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics as plain
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ __all__ = [
     "calibration_drift",
     "case_result",
     "disturbed_but_used",
+    "judged_blocks",
     "latency_percentile",
     "latency_series",
     "ratio_to_reference",
@@ -61,12 +63,20 @@ def block_values(record: Record, protocol: Protocol) -> dict[int, float]:
     Disturbed bursts don't count, unless a block has too few others (`max_discarded`): then the block is
     estimated from all of its bursts, and `case_result` calls the case inconclusive.
     """
+    return judged_blocks(record, protocol)[0]
+
+
+def judged_blocks(record: Record, protocol: Protocol) -> tuple[dict[int, float], frozenset[int]]:
+    """`block_values` and `spoilt_blocks` in one pass, as thousands of suites are read."""
     values: dict[int, float] = {}
-    for block, windows in _by_block(_measured(record)).items():
-        kept = [window for window in windows if not window.discarded]
-        used = kept if not _too_disturbed(windows, protocol) else windows
-        values[block] = plain.median(plain.fmean(window.values) for window in used)
-    return dict(sorted(values.items()))
+    spoilt = set()
+    for block, windows in sorted(_by_block(_measured(record)).items()):
+        kept = [window.values for window in windows if not window.discarded]
+        if len(windows) - len(kept) > protocol.max_discarded * len(windows):
+            spoilt.add(block)
+            kept = [window.values for window in windows]
+        values[block] = plain.median([math.fsum(steps) / len(steps) for steps in kept])
+    return values, frozenset(spoilt)
 
 
 def _by_block(windows: Iterable[Window]) -> dict[int, list[Window]]:
@@ -82,8 +92,7 @@ def _too_disturbed(windows: Sequence[Window], protocol: Protocol) -> bool:
 
 def spoilt_blocks(record: Record, protocol: Protocol) -> frozenset[int]:
     """Blocks too disturbed to be estimated without their disturbed bursts."""
-    found = _by_block(_measured(record))
-    return frozenset(block for block in found if _too_disturbed(found[block], protocol))
+    return judged_blocks(record, protocol)[1]
 
 
 def disturbed_but_used(record: Record, protocol: Protocol) -> int:

@@ -11,7 +11,7 @@ import msgspec
 from bench.case import Case, Condition
 from bench.compare.bursts import Bursts, burst_quartiles
 from bench.environment import Environment
-from bench.quality import block_values, latency_series, spoilt_blocks
+from bench.quality import judged_blocks, latency_series
 from bench.record import HARNESS_OVERHEAD, Fact, Failure, Record, Series, Session, Suite
 
 __all__ = ["Observed", "SeenSession", "Taken", "observe"]
@@ -82,8 +82,8 @@ def _session(suite: Suite, session: Session, records: Iterable[Record]) -> SeenS
 
 
 def _taken(record: Record, session: Session) -> Taken:
-    values = block_values(record, session.protocol)
-    unusable = {*record.unpaired, *spoilt_blocks(record, session.protocol)}
+    values, spoilt = judged_blocks(record, session.protocol)
+    unusable = {*record.unpaired, *spoilt}
     series = latency_series(record)
     bursts = burst_quartiles(record) if session.pair else {}
     timed = record.skipped is None and series is not None and bool(values)
