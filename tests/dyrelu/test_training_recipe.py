@@ -74,7 +74,8 @@ def test_a_bad_override_gets_one_sentence(overrides: dict[str, object], sentence
 
 
 def test_an_unknown_recipe_lists_the_known() -> None:
-    with pytest.raises(RecipeError, match="no recipe named 'fast': choose one of standard, digits, seed"):
+    known = "standard, progressive, digits, seed"
+    with pytest.raises(RecipeError, match=f"no recipe named 'fast': choose one of {known}"):
         recipe("fast")
 
 
