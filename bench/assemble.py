@@ -8,9 +8,18 @@ from dataclasses import dataclass
 
 import msgspec
 
+from bench import engines
 from bench.case import Case, Condition
 from bench.environment import Environment
-from bench.journal import CalibrationEntry, Entry, FactsEntry, GroupEntry, NoteEntry, VariantEntry
+from bench.journal import (
+    CalibrationEntry,
+    Entry,
+    ExaminationEntry,
+    FactsEntry,
+    GroupEntry,
+    NoteEntry,
+    VariantEntry,
+)
 from bench.ratio_target import RatioTarget
 from bench.record import (
     LATENCY,
@@ -26,6 +35,7 @@ from bench.record import (
     Window,
 )
 from bench.shard import Shard
+from bench.subjects import MODELS_OWN, PLAIN
 from bench.units import Direction, Unit
 
 __all__ = ["Heading", "assemble"]
@@ -52,6 +62,7 @@ class Heading:
     pair: str = ""
     shard: Shard | None = None
     whole_plan: tuple[Case, ...] = ()
+    requires_engines: bool = False
 
 
 def assemble(heading: Heading, entries: Sequence[Entry], warnings: Sequence[str] = ()) -> Suite:
@@ -75,6 +86,7 @@ def assemble(heading: Heading, entries: Sequence[Entry], warnings: Sequence[str]
         pair=heading.pair,
         shard=heading.shard,
         whole_plan=heading.whole_plan,
+        requires_engines=heading.requires_engines,
     )
     records = tuple(_record(case, heading, entries, groups) for case in heading.cases)
     return Suite(SCHEMA_VERSION, {environment: heading.environment}, (session,), records)
@@ -85,11 +97,13 @@ def _record(case: Case, heading: Heading, entries: Sequence[Entry], groups: Sequ
     taken = [entry for entry in entries if isinstance(entry, FactsEntry) and entry.case == case.key]
     own_name = (case.subject, case.variant)
     variant = [e for e in entries if isinstance(e, VariantEntry) and (e.subject, e.variant) == own_name]
+    examined = [entry for entry in entries if isinstance(entry, ExaminationEntry) and entry.concerns(case)]
     windows = tuple(window for entry in own for window in entry.windows.get(case.key, ()))
     failures = tuple(
         failure
         for failure in (
             *(entry.failure for entry in taken),
+            *(entry.failure for entry in examined),
             *(entry.failures.get(case.key) for entry in own),
         )
         if failure is not None
@@ -97,9 +111,13 @@ def _record(case: Case, heading: Heading, entries: Sequence[Entry], groups: Sequ
     series = (Series(LATENCY, Unit.MILLISECONDS, Direction.LOWER_IS_BETTER, windows),) if windows else ()
     return Record(
         case=case,
-        condition=_condition(heading.conditions[own_name], variant),
+        condition=_condition(heading.conditions[own_name], variant, case.engine),
         session=heading.session,
-        facts=tuple(itertools.chain(*(e.facts for e in variant), *(e.facts for e in taken))),
+        facts=tuple(
+            itertools.chain(
+                *(e.facts for e in variant), *(e.facts for e in taken), *(e.facts for e in examined)
+            )
+        ),
         series=series,
         failures=failures,
         stops=tuple(entry.stops[case.key] for entry in own if case.key in entry.stops),
@@ -108,10 +126,16 @@ def _record(case: Case, heading: Heading, entries: Sequence[Entry], groups: Sequ
     )
 
 
-def _condition(expected: Condition, variant: Sequence[VariantEntry]) -> Condition:
-    """The condition with what the activations were found to run on, where anybody looked."""
+def _condition(expected: Condition, variant: Sequence[VariantEntry], engine: str) -> Condition:
+    """The condition with what the activations were found to run on, where anybody looked.
+
+    On an engine that knows no custom operators a model that has them elsewhere runs on Paddle's own.
+    """
     found = [entry.kernel for entry in variant if entry.kernel]
-    return msgspec.structs.replace(expected, kernel=found[-1]) if found else expected
+    kernel = found[-1] if found else expected.kernel
+    if kernel != MODELS_OWN and not engines.engine(engine).custom_operators:
+        kernel = PLAIN
+    return msgspec.structs.replace(expected, kernel=kernel)
 
 
 def _skipped(windows: Sequence[Window], failures: Sequence[Failure]) -> Failure | None:

@@ -10,7 +10,7 @@ import msgspec
 
 from bench.case import Case
 from bench.errors import EnvironmentMismatch, UsageError
-from bench.record import FailureKind, Suite
+from bench.record import Suite
 from bench.storage import load_suite, save_suite
 
 __all__ = ["BASELINES", "baseline_path", "load_baseline", "only_cases", "save_baseline", "unfit"]
@@ -70,16 +70,14 @@ def unfit(suite: Suite) -> str:
 
 
 def _lost(suite: Suite) -> set[Case]:
-    """Cases without a time, those apart that no memory was enough for: they are rows."""
+    """Cases without a time, those apart that this machine has no memory or no engine for: they are rows."""
     measured = {record.case for record in suite.records if record.skipped is None}
-    too_large = {
-        record.case
-        for record in suite.records
-        if record.skipped is not None and record.skipped.kind is FailureKind.OUT_OF_MEMORY
+    beyond = {
+        record.case for record in suite.records if record.skipped is not None and record.skipped.kind.is_limit
     }
     planned = {case for session in suite.sessions for case in session.planned}
     planned |= {record.case for record in suite.records}
-    return planned - measured - too_large
+    return planned - measured - beyond
 
 
 def only_cases(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 
+from bench.case import Case
 from bench.errors import WorkerError
-from bench.journal import CalibrationEntry, FactsEntry, GroupEntry, Journal
+from bench.journal import CalibrationEntry, ExaminationEntry, FactsEntry, GroupEntry, Journal
 from bench.messages import (
     Begin,
     BlockTask,
@@ -72,7 +73,7 @@ def run_block(context: Context, block: int) -> None:
 def block_turns(context: Context, block: int) -> Generator[Turn, None, None]:
     """The same in steps: says what the worker is about to work on, which it does when asked to go on."""
     plan, journal = context.plan, context.journal
-    excluded = _given_up(journal) | plan.withheld
+    excluded = _given_up(journal) | _failed_examination(journal, plan.cases) | plan.withheld
     cut = [_without(task, excluded) for task in block_tasks(plan.cases, plan.protocol.seed, block)]
     left = _unfinished(journal, block, [task for task in cut if task.cases])
     failures: dict[str, Failure] = {}
@@ -168,6 +169,16 @@ def _given_up(journal: Journal) -> set[str]:
             for key in entry.failures:
                 failed[key] = failed.get(key, 0) + 1
     return out | {key for key, times in failed.items() if times >= _TRIES}
+
+
+def _failed_examination(journal: Journal, cases: Iterable[Case]) -> set[str]:
+    """Cases of a variant and engine that gave other classes for the test images than they have to."""
+    failed = [
+        entry
+        for entry in journal.entries
+        if isinstance(entry, ExaminationEntry) and entry.failure is not None
+    ]
+    return {case.key for case in cases if any(entry.concerns(case) for entry in failed)}
 
 
 def _group_of(case_key: str) -> str:

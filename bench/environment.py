@@ -30,7 +30,9 @@ _PACKAGES = (
     "safetensors",
     "scikit-learn",
 )
-# Of those, the ones that can change a time: part of the fingerprint.
+# Of optional engines: those that are installed are recorded, and part of the fingerprint.
+_ENGINE_PACKAGES = ("onnxruntime", "openvino", "paddle2onnx")
+# Of the others, the ones that can change a time: part of the fingerprint.
 _TIMED_PACKAGES = ("paddlepaddle", "paddlepaddle-gpu", "numpy")
 _ISA_FLAGS = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "asimd", "sve")
 
@@ -78,6 +80,7 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             ",".join(self.isa),
             ".".join(self.python.split(".")[:2]),
             *(f"{name}={versions.get(name, '')}" for name in _TIMED_PACKAGES),
+            *(f"{name}={versions[name]}" for name in _ENGINE_PACKAGES if name in versions),
             *(device.uuid for device in self.accelerators),
         )
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
@@ -98,7 +101,9 @@ def collect() -> Environment:
         virtual="hypervisor" in flags,
         system=f"{platform.system()} {platform.release()}",
         python=platform.python_version(),
-        packages=tuple((name, version) for name in _PACKAGES if (version := _version(name))),
+        packages=tuple(
+            (name, version) for name in (*_PACKAGES, *_ENGINE_PACKAGES) if (version := _version(name))
+        ),
         accelerators=accelerators(Nvml()),
     )
 

@@ -4,6 +4,7 @@
     ├── UsageError            2   bad usage: a flag or value that makes no sense
     │   └── InputError        2   a file or folder that can't be used
     ├── MissingDependency     2   a package that this verb needs is not installed
+    │   └── EngineUnavailable 2   what an engine needs is not installed
     ├── EnvironmentMismatch   4   results of another environment, or no baseline
     ├── OperatorUnavailable   4   the fused operator can't be built or trusted here
     └── WorkerError           5   a case failed in a way that stops the run
@@ -17,6 +18,7 @@ from enum import IntEnum
 
 __all__ = [
     "BenchError",
+    "EngineUnavailable",
     "EnvironmentMismatch",
     "ExitStatus",
     "InputError",
@@ -75,6 +77,10 @@ class InputError(UsageError):
 
 class MissingDependency(BenchError):
     """A package that this verb needs is not installed."""
+
+
+class EngineUnavailable(MissingDependency):
+    """What an engine needs is not installed."""
 
 
 class EnvironmentMismatch(BenchError):

@@ -1,36 +1,54 @@
-"""The first stage: facts and parity, one process a variant and engine."""
+"""The first stage: facts and parity, on random inputs and test images, one process a variant and engine."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from bench import engines
 from bench.case import Case
 from bench.errors import WorkerError
-from bench.journal import FactsEntry, VariantEntry
-from bench.messages import Begin, CaseFacts, CaseFailed, FactsTask, Lost, ModelFacts, Note
+from bench.journal import ExaminationEntry, FactsEntry, VariantEntry
+from bench.messages import (
+    Begin,
+    CaseFacts,
+    CaseFailed,
+    Examination,
+    Examined,
+    FactsTask,
+    Lost,
+    ModelFacts,
+    Note,
+)
 from bench.plan import Context
-from bench.record import Failure
+from bench.record import Failure, FailureKind
 
 __all__ = ["take_facts"]
+
+# Test images a step: few enough to need little memory, enough not to spend the time on calls.
+_LARGEST_BATCH = 100
+_SMALLEST_BATCH = 20
 
 
 def take_facts(context: Context, advance: Callable[[int, int], None]) -> None:
     """Takes what the journal lacks. `advance` is told how many of how many processes are done."""
     withheld = context.plan.withheld
-    tasks = _tasks(tuple(case for case in context.plan.cases if case.key not in withheld))
+    cases = tuple(case for case in context.plan.cases if case.key not in withheld)
+    tasks = _tasks(cases, context.plan.test_images)
     for number, task in enumerate(tasks):
         advance(number, len(tasks))
         left: FactsTask | None = _still_to_do(context, task)
         while left is not None:
+            before = len(context.journal.entries)
             _run_worker(context, left)
-            left = _still_to_do(context, task)
+            # A worker of an older revision leaves undone what it doesn't know.
+            done_nothing = len(context.journal.entries) == before
+            left = None if done_nothing else _still_to_do(context, task)
     advance(len(tasks), len(tasks))
 
 
-def _tasks(cases: tuple[Case, ...]) -> list[FactsTask]:
+def _tasks(cases: tuple[Case, ...], test_images: Mapping[str, str]) -> list[FactsTask]:
     """By subject, variant and engine, batches ascending.
 
     First each variant by itself, in a process whose memory nobody reads: counting traces the model, random
@@ -53,10 +71,24 @@ def _tasks(cases: tuple[Case, ...]) -> list[FactsTask]:
             for subject, variant, image in variants
         ),
         *(
-            FactsTask(subject, variant, tuple(sorted(found, key=lambda case: case.batch)))
+            FactsTask(
+                subject,
+                variant,
+                tuple(sorted(found, key=lambda case: case.batch)),
+                examination=_examination(found, test_images.get(f"{subject}/{variant}")),
+            )
             for (_, subject, variant), found in grouped.items()
         ),
     ]
+
+
+def _examination(cases: list[Case], images: str | None) -> Examination | None:
+    """For a variant that was trained, and an engine whose outputs are those of a model in use."""
+    engine = engines.engine(cases[0].engine)
+    if images is None or not engine.classifies:
+        return None
+    batch = min(max(case.batch for case in cases), _LARGEST_BATCH)
+    return Examination(engine.name, cases[0].dtype, images, max(batch, _SMALLEST_BATCH))
 
 
 def _still_to_do(context: Context, task: FactsTask) -> FactsTask | None:
@@ -66,7 +98,16 @@ def _still_to_do(context: Context, task: FactsTask) -> FactsTask | None:
     counted = {(entry.subject, entry.variant) for entry in entries if isinstance(entry, VariantEntry)}
     cases = tuple(case for case in task.cases if case.key not in known)
     image = () if (task.subject, task.variant) in counted else task.image
-    return msgspec.structs.replace(task, cases=cases, image=image) if cases or image else None
+    examination = task.examination
+    if examination and any(
+        (entry.subject, entry.variant, entry.engine, entry.dtype)
+        == (task.subject, task.variant, examination.engine, examination.dtype)
+        for entry in entries
+        if isinstance(entry, ExaminationEntry)
+    ):
+        examination = None
+    left = msgspec.structs.replace(task, cases=cases, image=image, examination=examination)
+    return left if cases or image or examination else None
 
 
 def _run_worker(context: Context, task: FactsTask) -> None:
@@ -85,12 +126,22 @@ def _run_worker(context: Context, task: FactsTask) -> None:
                 journal.append(FactsEntry(event.case, event.facts))
                 current = None
             case CaseFailed():
+                if event.failure.kind is FailureKind.UNAVAILABLE:
+                    engine = task.cases[0].engine
+                    journal.note(f"Nothing was measured on {engine}: {event.failure.message}.")
                 journal.append(FactsEntry(event.case, failure=event.failure))
+                current = None
+            case Examined():
+                journal.append(ExaminationEntry(*msgspec.structs.astuple(event)))
                 current = None
             case ModelFacts():
                 journal.append(VariantEntry(event.subject, event.variant, event.facts, event.kernel))
             case Note():
                 journal.note(event.text)
+            case Lost() if task.examination and current == task.examination.key:
+                failure = Failure(event.kind, f"at the test images: {event.message}")
+                entry = (task.subject, task.variant, task.examination.engine, task.examination.dtype)
+                journal.append(ExaminationEntry(*entry, failure=failure))
             case Lost() if current:
                 journal.append(FactsEntry(current, failure=Failure(event.kind, event.message)))
             case Lost() if current == "":

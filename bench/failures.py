@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from bench.errors import BenchError
+from bench.errors import BenchError, EngineUnavailable
 from bench.record import Failure, FailureKind
 
 __all__ = ["ParityError", "describe", "failure", "is_full_disk"]
@@ -23,6 +23,8 @@ def failure(error: BaseException, block: int = -1) -> Failure:
     text = describe(error)
     if isinstance(error, ParityError):
         return Failure(FailureKind.PARITY, text, block)
+    if isinstance(error, EngineUnavailable):
+        return Failure(FailureKind.UNAVAILABLE, text, block)
     if isinstance(error, MemoryError) or "ResourceExhausted" in text or "Out of memory" in text:
         return Failure(FailureKind.OUT_OF_MEMORY, text, block)
     return Failure(FailureKind.ERROR, text, block)

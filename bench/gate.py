@@ -21,7 +21,7 @@ from bench.compared import Comparison, Delta, FactChange, RowStatus, Status
 from bench.decision import Decision, Finding, Outcome
 from bench.errors import ExitStatus, UsageError, worst
 from bench.gate_rules import THROUGHPUT, Ask, Concern, GateRules, Threshold
-from bench.record import LATENCY, FailureKind
+from bench.record import LATENCY
 from bench.verdict import Rule, Verdict
 
 __all__ = ["Judge", "check_floor", "decide"]
@@ -165,8 +165,8 @@ def _grew_by_more(fact: FactChange, share: float) -> bool:
 def _of_row(rules: GateRules, row: RowStatus) -> Finding:
     outcome, concern, status = _ROWS[row.status]
     fails = rules.fails(concern, row.case)
-    if row.failure is FailureKind.OUT_OF_MEMORY:
-        # Running out of memory is a row and no failure; a time that the base has is lost all the same.
+    if row.failure is not None and row.failure.is_limit:
+        # No memory or no such engine is a row and no failure; a time that the base has is lost all the same.
         status = ExitStatus.REGRESSION
         fails = fails and row.base_timed
     return Finding(row.case, "", outcome, status if fails else ExitStatus.DONE, reason=row.reason)

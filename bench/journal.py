@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from bench.case import Case, DType
 from bench.errors import InputError
 from bench.record import Fact, Failure, Stop, Window
 from bench.storage import write_atomically
@@ -15,6 +16,7 @@ from bench.storage import write_atomically
 __all__ = [
     "CalibrationEntry",
     "Entry",
+    "ExaminationEntry",
     "FactsEntry",
     "GroupEntry",
     "Journal",
@@ -53,6 +55,26 @@ class FactsEntry(msgspec.Struct, frozen=True, tag="facts"):
     failure: Failure | None = None
 
 
+class ExaminationEntry(msgspec.Struct, frozen=True, tag="examination"):
+    """What a variant on an engine made of the test images, or why none of its cases can be measured."""
+
+    subject: str
+    variant: str
+    engine: str
+    dtype: DType
+    facts: tuple[Fact, ...] = ()
+    failure: Failure | None = None
+
+    def concerns(self, case: Case) -> bool:
+        """Whether it is about this case, at any batch size."""
+        return (self.subject, self.variant, self.engine, self.dtype) == (
+            case.subject,
+            case.variant,
+            case.engine,
+            case.dtype,
+        )
+
+
 class GroupEntry(msgspec.Struct, frozen=True, tag="group"):
     """A group finished in a block. `order` is that of the first bursts; `unpaired` if it was cut."""
 
@@ -78,7 +100,9 @@ class NoteEntry(msgspec.Struct, frozen=True, tag="note"):
     text: str
 
 
-Entry = SessionEntry | VariantEntry | FactsEntry | GroupEntry | CalibrationEntry | NoteEntry
+Entry = (
+    SessionEntry | VariantEntry | FactsEntry | ExaminationEntry | GroupEntry | CalibrationEntry | NoteEntry
+)
 
 
 class Journal:

@@ -13,8 +13,9 @@ import numpy as np
 from bench import engines
 from bench.case import Case
 from bench.engines import Job, Prepared
+from bench.errors import EngineUnavailable
 from bench.messages import Request
-from bench.subjects import Subject, kernel_of, open_subject, running, settle_weights
+from bench.subjects import PLAIN, Subject, kernel_of, open_subject, running, settle_weights
 
 __all__ = ["Models"]
 
@@ -30,7 +31,8 @@ class Models:
     """One process's models by engine, subject, variant and kernel; each is loaded once.
 
     A variant runs on the kernel that the request names, else on the one that the process chose which built it
-    first. `note` hears what a reader of the report must know.
+    first; on an engine that knows no custom operators it runs on Paddle's. `note` hears what a reader of the
+    report must know.
     """
 
     def __init__(self, request: Request, note: Callable[[str], None]) -> None:
@@ -47,8 +49,11 @@ class Models:
         return self.load(case.engine, case.subject, case.variant, kernel)(batch)
 
     def load(self, engine: str, subject: str, variant: str, kernel: str = "") -> Callable[[Array], Prepared]:
-        """A model on an engine, which binds it to a batch."""
-        chosen = kernel or self.kernel(subject, variant)
+        """A model on an engine, which binds it to a batch. Raises EngineUnavailable."""
+        found = engines.engine(engine)
+        if reason := found.unavailable():
+            raise EngineUnavailable(reason)
+        chosen = kernel or (self.kernel(subject, variant) if found.custom_operators else PLAIN)
         key = (engine, subject, variant, chosen)
         if key not in self._loaded:
             job = Job(
@@ -59,7 +64,7 @@ class Models:
             )
             # Not only while building: a program that was saved with operators needs them when it is loaded.
             with running(chosen):
-                self._loaded[key] = engines.engine(engine).load(job)
+                self._loaded[key] = found.load(job)
         return self._loaded[key]
 
     def unload(self) -> None:
@@ -73,7 +78,8 @@ class Models:
         with running(kernel or self.kernel(subject, variant)):
             model = self._subjects[subject].build(variant, Path(weights) if weights else None)
         found = self._kernel_file(subject, variant)
-        if not found.exists():
+        # One that was forced, for a reference or an engine, says nothing of what it runs on elsewhere.
+        if not found.exists() and not kernel:
             found.write_text(kernel_of(model))
         if weights is None:
             file = self.folder(subject, variant) / "weights.safetensors"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.assemble import Heading, assemble
-from bench.case import Condition
+from bench.case import Condition, DType
 from bench.environment import Environment, collect
 from bench.inject import Injection
 from bench.journal import Journal
@@ -20,9 +20,21 @@ from bench.record import Protocol, Suite
 from bench.run_folder import RunFolder, RunRequest
 from bench.same_session import check_same_session
 from bench.storage import save_suite
-from bench.subjects import MODELS_OWN, PLAIN, given_weights, variant_options
+from bench.subjects import (
+    MODELS_OWN,
+    PLAIN,
+    DataSource,
+    given_weights,
+    leave_test_images,
+    subject_errors,
+    variant_options,
+)
 
 __all__ = ["OpenSession", "Setting", "open_session", "protocol_of"]
+
+# Share of the test images whose class has to be the reference's. Rounding in float32 moves a class only where
+# two outputs are equal but for a millionth; none of digits' 540 images did on any engine.
+_AGREEMENT = {DType.FLOAT32: 0.999}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +44,7 @@ class Setting:
     `launch` starts its workers; `environment` is that of their interpreter, None is this one's. `pair` is
     what both sides share. `unknown` are keys of cases that it doesn't know: they are no rows of its suite.
     `settles` is false where a worker wouldn't know what to make of being asked for its kernels. `injection`
-    slows it on purpose.
+    slows it on purpose. `data` is where test images come from.
     """
 
     launch: Launch = launch
@@ -41,6 +53,7 @@ class Setting:
     unknown: frozenset[str] = frozenset()
     settles: bool = True
     injection: Injection | None = None
+    data: DataSource = field(default_factory=DataSource)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +94,29 @@ def open_session(
         journal.note(settled.note)
     if setting.injection is not None:
         journal.note(setting.injection.sentence)
+    plan = replace(plan, test_images=_test_images(folder, request.preset, plan, setting.data, journal))
     return OpenSession(folder, request, Context(plan, journal, setting.launch), heading)
+
+
+def _test_images(
+    folder: RunFolder, preset: Preset, plan: Plan, data: DataSource, journal: Journal
+) -> dict[str, str]:
+    """The file of test images by the subject/variant that was trained for them; says why there is none."""
+    subject = preset.subjects[0]
+    names = [f"{subject.name}/{variant}" for variant in subject.variants]
+    trained = [name for name in names if name in plan.weights]
+    if preset.train is None or not trained:
+        return {}
+    file = folder.exports / "test-images.npz"
+    try:
+        leave_test_images(preset.train, data, file)
+    except subject_errors() as error:
+        journal.note(
+            "No engine's accuracy is known, and engines were held to their reference on random inputs only, "
+            f"since the test images are not at hand: {error}"
+        )
+        return {}
+    return dict.fromkeys(trained, str(file.resolve()))
 
 
 def _as_before(plan: Plan) -> Settled:
@@ -131,6 +166,7 @@ def protocol_of(preset: Preset) -> Protocol:
         case_seconds=measure.case_seconds,
         relative_interval=measure.relative_interval,
         timeout_s=measure.timeout_s,
+        min_agreement=_AGREEMENT[measure.dtype] if preset.train is not None else 0.0,
         retains_memory=True,
     )
 
@@ -186,4 +222,5 @@ def _heading(request: RunRequest, plan: Plan, setting: Setting) -> Heading:
         pair=setting.pair,
         shard=request.shard,
         whole_plan=preset.cases() if request.shard else (),
+        requires_engines=preset.measure.require_engines,
     )

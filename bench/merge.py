@@ -113,7 +113,7 @@ def _settings(piece: _Piece) -> dict[str, object]:
     """What the shards of a run share, by the name that a reader knows it by."""
     session = piece.session
     conditions = {
-        f"the {name} of {record.case.subject} {record.case.variant}": value
+        f"the {name} of {record.case.subject} {record.case.variant}{_where(name, record)}": value
         for record in piece.records
         for name, value in msgspec.structs.asdict(record.condition).items()
     }
@@ -126,6 +126,11 @@ def _settings(piece: _Piece) -> dict[str, object]:
         "the planned cases": session.whole_plan,
         **conditions,
     }
+
+
+def _where(condition: str, record: Record) -> str:
+    """The kernel is an engine's too: one that knows no custom operators has another than the rest."""
+    return f" on {record.case.engine}" if condition == "kernel" else ""
 
 
 def _environment_notes(pieces: Sequence[_Piece]) -> tuple[str, ...]:

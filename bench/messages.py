@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bench.case import Case
+from bench.case import Case, DType
 from bench.inject import Injection
 from bench.presets.schema import SubjectSpec
 from bench.record import Fact, Failure, FailureKind, Protocol, Stop, Window
@@ -18,6 +18,8 @@ __all__ = [
     "CaseFailed",
     "DiskFull",
     "Event",
+    "Examination",
+    "Examined",
     "FactsTask",
     "Finished",
     "GroupDone",
@@ -38,11 +40,25 @@ class KernelTask(msgspec.Struct, frozen=True, tag="kernel"):
     """Settle what the variants run on, and build what has to be built."""
 
 
+class Examination(msgspec.Struct, frozen=True):
+    """Ask one engine for the classes of the test images, in batches of so many; `images` is their file."""
+
+    engine: str
+    dtype: DType
+    images: str
+    batch: int
+
+    @property
+    def key(self) -> str:
+        """What stands in the place of a case's key while it goes on."""
+        return f"test images/{self.engine}/{self.dtype.value}"
+
+
 class FactsTask(msgspec.Struct, frozen=True, tag="facts"):
     """Take the facts of one variant on one engine; cases come with ascending batches.
 
     `image`, the shape of one input, asks for the facts that no batch changes as well, and for everything that
-    `engines` make of the model once, such as exported programs.
+    `engines` make of the model once, such as exported programs. `examination` comes after the cases.
     """
 
     subject: str
@@ -50,6 +66,7 @@ class FactsTask(msgspec.Struct, frozen=True, tag="facts"):
     cases: tuple[Case, ...]
     image: tuple[int, ...] = ()
     engines: tuple[str, ...] = ()
+    examination: Examination | None = None
 
 
 class GroupTask(msgspec.Struct, frozen=True):
@@ -128,6 +145,17 @@ class CaseFacts(msgspec.Struct, frozen=True, tag="facts"):
     facts: tuple[Fact, ...]
 
 
+class Examined(msgspec.Struct, frozen=True, tag="examined"):
+    """What an engine made of the test images; `failure` is why its times can't count."""
+
+    subject: str
+    variant: str
+    engine: str
+    dtype: DType
+    facts: tuple[Fact, ...] = ()
+    failure: Failure | None = None
+
+
 class Measured(msgspec.Struct, frozen=True, tag="window"):
     """One burst."""
 
@@ -192,6 +220,7 @@ Event = (
     | Refused
     | ModelFacts
     | CaseFacts
+    | Examined
     | Measured
     | Stopped
     | Calibrated

@@ -12,7 +12,16 @@ from bench.engines import Prepared
 from bench.failures import ParityError
 from bench.protocol import Protocol
 
-__all__ = ["Results", "check_parity", "load_results", "run_twice", "save_results"]
+__all__ = [
+    "Results",
+    "check_agreement",
+    "check_parity",
+    "classes_of",
+    "load_results",
+    "relative_error",
+    "run_twice",
+    "save_results",
+]
 
 Array = np.ndarray[Any, Any]
 
@@ -61,13 +70,36 @@ def check_parity(results: Results, expected: Results, protocol: Protocol, refere
         _check("gradient", results.gradient, expected.gradient, protocol.gradient_tolerance, reference)
 
 
+def classes_of(output: Array) -> Array:
+    """The class of each image: where its output is largest, the first of equals."""
+    classes: Array = output.reshape(len(output), -1).argmax(axis=1)
+    return classes
+
+
+def check_agreement(classes: Array, expected: Array, protocol: Protocol, reference: str) -> int:
+    """On how many test images the classes agree. Raises ParityError where they are too few."""
+    agreeing = int((classes == expected).sum())
+    if agreeing < protocol.min_agreement * len(expected):
+        raise ParityError(
+            f"{len(expected) - agreeing} of {len(expected)} test images get another class than from "
+            f"{reference} (at least {protocol.min_agreement:.1%} have to agree); its time would be no "
+            "comparison"
+        )
+    return agreeing
+
+
+def relative_error(actual: Array, expected: Array) -> float:
+    """The largest difference, as a share of the largest value expected."""
+    scale = float(np.abs(expected).max(initial=0.0)) or 1.0
+    return float(np.abs(actual - expected).max(initial=0.0)) / scale
+
+
 def _check(what: str, actual: Array, expected: Array, tolerance: float, reference: str) -> None:
     if not np.isfinite(actual).all():
         raise ParityError(f"the {what} is not finite; check the weights")
     if expected.shape != actual.shape:
         raise ParityError(f"the {what}'s shape is {actual.shape}, that of {reference} is {expected.shape}")
-    scale = float(np.abs(expected).max(initial=0.0)) or 1.0
-    error = float(np.abs(actual - expected).max(initial=0.0)) / scale
+    error = relative_error(actual, expected)
     # Written so that NaN fails.
     if not error <= tolerance:
         raise ParityError(

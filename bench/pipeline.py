@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from bench.clock import WallClock
 from bench.errors import ExitStatus, worst
-from bench.measuring import open_session
+from bench.measuring import Setting, open_session
 from bench.presets.schema import Training
 from bench.record import FailureKind, Suite
 from bench.run_folder import RunFolder, RunRequest
@@ -97,15 +97,24 @@ def train_all(
     return tuple(results)
 
 
-def measure(folder: RunFolder, request: RunRequest, listener: MeasuringListener) -> Suite:
+def measure(folder: RunFolder, request: RunRequest, listener: MeasuringListener, source: DataSource) -> Suite:
     """Measures what the preset names, going on behind what the journal holds, and writes `suite.json`."""
-    session = open_session(folder, request, listener.line)
+    session = open_session(folder, request, listener.line, Setting(data=source))
     return session.close(run_session(session.context, WallClock(), listener))
 
 
 def measurement_status(suite: Suite) -> ExitStatus:
-    """Failed cases and missed ratio targets fail the run; a case out of memory is a row and no failure."""
-    skipped = [record.skipped for record in suite.records if record.skipped is not None]
-    failed = any(failure.kind is not FailureKind.OUT_OF_MEMORY for failure in skipped)
+    """Failed cases and missed ratio targets fail the run.
+
+    A case out of memory is a row and no failure, and so is one whose engine isn't installed, unless the
+    preset requires its engines.
+    """
+    strict = {session.id for session in suite.sessions if session.requires_engines}
+    failed = any(
+        not record.skipped.kind.is_limit
+        or (record.skipped.kind is FailureKind.UNAVAILABLE and record.session in strict)
+        for record in suite.records
+        if record.skipped is not None
+    )
     cases = ExitStatus.CASE_FAILED if failed else ExitStatus.DONE
     return worst({cases, targets_status(judge(suite))})

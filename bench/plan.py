@@ -22,6 +22,7 @@ class Plan:
     """What to run. `folder` is where exported programs go; `max_time_s` 0 is no limit.
 
     `kernels` maps subject/variant to what it has to run on, for those that must not choose by themselves.
+    `test_images` maps subject/variant to a file of images with labels, for those that were trained on such.
     `withheld` are keys of cases that count in the order of groups and are not run; `injection` slows cases on
     purpose.
     """
@@ -37,6 +38,7 @@ class Plan:
     kernels: dict[str, str] = field(default_factory=dict)
     withheld: frozenset[str] = frozenset()
     injection: Injection | None = None
+    test_images: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,5 +47,7 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     # where the gradient jumps: one such moved a first layer's by 4e-3 (ResNet-8, batch 16, float32 against
     # float64), however right both were. What is simply wrong is off by far more than this.
     gradient_tolerance: float = 0.05
+    # Share of the test images that an engine has to give the reference's class; 0 where none were asked.
+    min_agreement: Share = 0.0
     # Whether workers keep what they free (bench/heap.py); sessions before that was known did not.
     retains_memory: bool = False

@@ -7,7 +7,7 @@ import statistics as plain
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.record import HARNESS_OVERHEAD, LATENCY, Protocol, Record, Series, Suite, Window
+from bench.record import HARNESS_OVERHEAD, LATENCY, FailureKind, Protocol, Record, Series, Suite, Window
 from bench.statistics import Estimate, blocks_needed, median_estimate, percentile, ratio_estimate
 
 __all__ = [
@@ -241,7 +241,7 @@ def _session_warnings(records: Sequence[Record], protocol: Protocol) -> list[str
             f"A worker was lost in block {', '.join(map(str, cut))}: the groups it was measuring give no "
             "ratios there; the failures table says why."
         )
-    failed = [record.case.key for record in records if record.skipped]
+    failed = [r.case.key for r in records if r.skipped and r.skipped.kind is not FailureKind.UNAVAILABLE]
     if failed:
         have = "case has" if len(failed) == 1 else "cases have"
         found.append(f"{len(failed)} {have} no result ({_some(failed)}): the failures table says why.")

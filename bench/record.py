@@ -22,6 +22,9 @@ __all__ = [
     "HARNESS_OVERHEAD",
     "LATENCY",
     "SCHEMA_VERSION",
+    "TEST_AGREEING",
+    "TEST_CORRECT",
+    "TEST_IMAGES",
     "BlockOrder",
     "Bound",
     "Disturbance",
@@ -40,8 +43,9 @@ __all__ = [
 ]
 
 # 1: first schema. Optional fields added since need no new number: older files load unchanged, and an older
-#    version refuses a file that has one. They are: Disturbance.gpu, Protocol.retains_memory,
-#    Session.pair, Session.ratio_targets, Session.shard, Session.whole_plan.
+#    version refuses a file that has one. They are: Disturbance.gpu, Protocol.min_agreement,
+#    Protocol.retains_memory, Session.pair, Session.ratio_targets, Session.requires_engines, Session.shard,
+#    Session.whole_plan.
 SCHEMA_VERSION = 1
 
 # Bounds are checked where a file is read: a figure beyond them was never measured.
@@ -53,6 +57,9 @@ Amount = Annotated[int, Meta(ge=0, le=10**18)] | Annotated[float, Meta(ge=0, le=
 
 # The sampled metric: milliseconds a step. Throughput is the same datum, batch / latency.
 LATENCY = "latency"
+# Facts of a trained variant on an engine: how many test images it classed rightly, how many as its reference
+# does, and how many there are.
+TEST_CORRECT, TEST_AGREEING, TEST_IMAGES = "test_correct", "test_agreeing", "test_images"
 # The calibration that times an empty step: what the harness itself adds to each.
 HARNESS_OVERHEAD = "harness_overhead"
 
@@ -76,6 +83,11 @@ class FailureKind(StrEnum):
     ERROR = "error"
     UNAVAILABLE = "engine unavailable"
     NOT_RUN = "not run"
+
+    @property
+    def is_limit(self) -> bool:
+        """Whether the machine or its installation is too small for the case, and nothing went wrong."""
+        return self in (FailureKind.OUT_OF_MEMORY, FailureKind.UNAVAILABLE)
 
 
 class StopReason(StrEnum):
@@ -194,6 +206,7 @@ class Session(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     """One run of the harness on one machine. `started` is UTC; `command` reproduces it.
 
     `target` is the accuracy to reach (0 to 1), from `target_source`; `ratio_targets` are all of the preset's.
+    `requires_engines` is whether an engine that isn't installed fails the run.
     Two sessions with one `pair`, if it isn't empty, are the two sides of one `ab`: block i of the one and
     block i of the other ran directly after one another. A session with a `shard` planned only that
     part of the `whole_plan`.
@@ -215,6 +228,7 @@ class Session(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     ratio_targets: tuple[RatioTarget, ...] = ()
     shard: Shard | None = None
     whole_plan: tuple[Case, ...] = ()
+    requires_engines: bool = False
 
 
 class Suite(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

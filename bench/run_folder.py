@@ -77,6 +77,21 @@ class RunFolder:
         path = self.training_of(variant, seed) / "weights.safetensors"
         return path if path.exists() else None
 
+    @property
+    def holds_run(self) -> bool:
+        """Whether a run was begun here."""
+        return (self.path / _REQUEST).exists()
+
+    def standing(self) -> RunRequest:
+        """What the folder was made for. Raises InputError where it holds no run."""
+        path = self.path / _REQUEST
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=RunRequest)
+        except OSError as error:
+            raise InputError(f"{self.path}: holds no run ({_REQUEST}: {error.strerror})") from error
+        except msgspec.DecodeError as error:
+            raise InputError(f"{path}: damaged ({error}); start again in another folder") from error
+
     def discard_exports(self) -> None:
         """Removes what only measuring needed."""
         shutil.rmtree(self.exports, ignore_errors=True)
@@ -107,7 +122,7 @@ class RunFolder:
             yield self._standing(request)
 
     def _check_content(self, resume: bool) -> None:
-        if (self.path / _REQUEST).exists():
+        if self.holds_run:
             if not resume:
                 raise UsageError(
                     f"{self.path}: holds a run already; go on with it by --resume, or give another folder"
@@ -117,13 +132,9 @@ class RunFolder:
 
     def _standing(self, request: RunRequest) -> RunRequest:
         """The request in the folder, which must be for the same work; or this one, now written there."""
-        path = self.path / _REQUEST
-        if not path.exists():
+        if not self.holds_run:
             return self._written(request)
-        try:
-            standing = msgspec.json.decode(path.read_bytes(), type=RunRequest)
-        except msgspec.DecodeError as error:
-            raise InputError(f"{path}: damaged ({error}); start again in another folder") from error
+        standing = self.standing()
         same = (standing.preset, standing.threads) == (request.preset, request.threads)
         if same and standing.shard is None and request.shard and not self.journal.exists():
             # What was only trained may still be shared out, in a copy of the folder for each shard.

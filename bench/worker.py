@@ -23,6 +23,7 @@ import numpy as np
 from bench.clock import WallClock
 from bench.device import open_device
 from bench.errors import UsageError
+from bench.examining import examine
 from bench.fact_taking import FactTaking
 from bench.failures import failure, is_full_disk
 from bench.heap import retain_memory
@@ -82,6 +83,7 @@ class _Worker:
                     self._settle_kernels()
                 case FactsTask():
                     self._facts().take(self._request.task)
+                    self._examine(self._request.task)
                 case BlockTask():
                     self._run_block(self._request.task)
         except Exception as error:
@@ -103,6 +105,10 @@ class _Worker:
 
     def _facts(self) -> FactTaking:
         return FactTaking(self._models, self._device, self._say, self._request.protocol)
+
+    def _examine(self, task: FactsTask) -> None:
+        if task.examination is not None:
+            examine(self._models, task, task.examination, self._say, self._request.protocol)
 
     def _run_block(self, task: BlockTask) -> None:
         if task.calibrate:

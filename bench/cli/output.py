@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import sys
+from collections.abc import Iterator
 
 from bench.errors import InputError
 
-__all__ = ["emit"]
+__all__ = ["emit", "only_ours"]
 
 
 def emit(text: str) -> None:
@@ -20,6 +23,21 @@ def emit(text: str) -> None:
     except OSError as error:
         _to_nowhere()
         raise InputError(f"standard output can't be written ({error.strerror})") from error
+
+
+@contextlib.contextmanager
+def only_ours() -> Iterator[None]:
+    """Inside, what libraries print on standard output goes to standard error, also from their C++."""
+    sys.stdout.flush()
+    kept = os.dup(sys.stdout.fileno())
+    try:
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        yield
+    finally:
+        sys.stdout.flush()
+        ctypes.CDLL(None).fflush(None)
+        os.dup2(kept, sys.stdout.fileno())
+        os.close(kept)
 
 
 def _to_nowhere() -> None:

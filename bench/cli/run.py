@@ -7,6 +7,7 @@ from bench.cli.progress import Reporter
 from bench.cli.reporting import write_and_show
 from bench.cli.stages import measure_stage
 from bench.presets import Changes
+from bench.subjects import DataSource
 
 __all__ = ["run"]
 
@@ -28,6 +29,7 @@ def run(
     timeout: options.Timeout = None,
     out: options.Out = None,
     resume: options.Resume = False,
+    data_file: options.DataFile = None,
 ) -> int:
     """Measure without training: the weights are the folder's trained ones, or random.
 
@@ -54,6 +56,6 @@ def run(
     with folder.claimed(request, resume) as standing:
         with Reporter() as reporter:
             reporter.line(f"writing to {folder.path}")
-            _, status = measure_stage(folder, standing, reporter)
+            _, status = measure_stage(folder, standing, reporter, DataSource(data_file))
         write_and_show(folder.path)
     return status

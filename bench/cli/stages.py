@@ -43,7 +43,9 @@ def _sentence(result: Trained) -> str:
     )
 
 
-def measure_stage(folder: RunFolder, request: RunRequest, reporter: Reporter) -> tuple[Suite, ExitStatus]:
-    """Measures and writes the suite."""
-    suite = measure(folder, request, reporter)
+def measure_stage(
+    folder: RunFolder, request: RunRequest, reporter: Reporter, source: DataSource | None = None
+) -> tuple[Suite, ExitStatus]:
+    """Measures and writes the suite. `source` is where test images that don't ship come from."""
+    suite = measure(folder, request, reporter, source or DataSource())
     return suite, measurement_status(suite)

@@ -54,7 +54,7 @@ def suite(
             reporter.line(f"writing to {folder.path}")
             if chosen.train is not None:
                 statuses.add(train_stage(folder, standing, source, reporter, ranks))
-            _, status = measure_stage(folder, standing, reporter)
+            _, status = measure_stage(folder, standing, reporter, source)
             statuses.add(status)
         write_and_show(folder.path)
     return worst(statuses)

@@ -11,9 +11,6 @@ from bench.record import FailureKind
 
 __all__ = ["lost_in_part", "row_status"]
 
-# Neither is a crash: the one has a row of its own where it costs the time, the other is an interrupted run.
-_NO_CRASH = (FailureKind.OUT_OF_MEMORY, FailureKind.NOT_RUN)
-
 
 def row_status(case: Case, base: Side, new: Side) -> RowStatus | None:
     """Why this case can't be judged; None where both sides measured it under the same condition."""
@@ -32,7 +29,12 @@ def row_status(case: Case, base: Side, new: Side) -> RowStatus | None:
 
 def lost_in_part(case: Case, new: Side) -> RowStatus | None:
     """What the new side lost of a case that it measured: the blocks that survived would hide a crash."""
-    losses = [failure for failure in new.losses(case) if failure.kind not in _NO_CRASH]
+    # A limit has a row of its own where it costs the time, and what wasn't run was interrupted: no crash.
+    losses = [
+        failure
+        for failure in new.losses(case)
+        if not failure.kind.is_limit and failure.kind is not FailureKind.NOT_RUN
+    ]
     if not losses:
         return None
     last = losses[-1]

@@ -45,11 +45,16 @@ class Engine(Protocol):
 
     `reference` names the engine whose output on Paddle's own operators this one's has to equal. An engine
     that names itself runs on those as well while facts are taken, and is held to what it gave there.
+    `classifies` is whether its output is that of a model in use, whose classes can be counted.
+    `custom_operators` is whether operators of our own run there; where they don't, the model is built of
+    Paddle's, and the record's condition says so.
     """
 
     name: str
     title: str
     reference: str
+    classifies: bool
+    custom_operators: bool
 
     def unavailable(self) -> str:
         """Why this engine can't run here, with the remedy; empty where it can."""

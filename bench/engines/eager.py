@@ -10,7 +10,7 @@ import numpy as np
 from bench.engines.base import Job, Prepared
 from bench.errors import UsageError
 
-__all__ = ["ENGINE", "synchroniser"]
+__all__ = ["ENGINE", "one_tensor", "synchroniser"]
 
 
 def synchroniser(device: Any) -> Callable[[], None] | None:
@@ -29,6 +29,8 @@ class _Eager:
     name = "eager"
     title = "eager Paddle"
     reference = "eager"
+    classifies = True
+    custom_operators = True
 
     def unavailable(self) -> str:
         return ""
@@ -49,13 +51,13 @@ class _Eager:
                 if wait is not None:
                     wait()
 
-            return Prepared(step, lambda: _one_tensor(last[0]))
+            return Prepared(step, lambda: one_tensor(last[0]))
 
         return bind
 
 
-def _one_tensor(result: Any) -> np.ndarray[Any, Any]:
-    """The output as an array. Other engines give a model's outputs in an order of their own, so one it is."""
+def one_tensor(result: Any) -> np.ndarray[Any, Any]:
+    """The output as an array. Raises UsageError for several, whose order is each engine's own."""
     import paddle
 
     if not isinstance(result, paddle.Tensor):

@@ -1,26 +1,23 @@
 """Paddle Inference, the deployment engine: an exported program, optimised, run without Python.
 
-oneDNN is on, as Paddle ships it. The input is copied in once, before timing; a step is one run. Where Paddle
-runs on a GPU, so does the predictor, in float32: that has not been run on a GPU here.
+oneDNN is on, as Paddle 3 ships it. The input is copied in once, before timing; a step is one run. Where
+Paddle runs on a GPU, so does the predictor, in float32: that has not been run on a GPU here.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bench.engines.base import Job, Prepared
 from bench.engines.eager import synchroniser
+from bench.export import exported_program
 from bench.metrics.gpu_memory import gpu_ordinal
 
-__all__ = ["ENGINE", "run_and_wait", "use_gpu"]
+__all__ = ["ENGINE", "bound_predictor", "predictor_config", "run_and_wait", "use_gpu"]
 
-_PROGRAM_SUFFIXES = (".json", ".pdmodel")  # Paddle 3 and Paddle 2.6
-_DONE = "exported"
 # What the predictor takes from the GPU at once; it grows as needed, so small keeps the peak the model's own.
 _GPU_POOL_MIB = 1
 
@@ -29,30 +26,45 @@ class _Inference:
     name = "inference"
     title = "Paddle Inference"
     reference = "eager"
+    classifies = True
+    custom_operators = True
 
     def unavailable(self) -> str:
         return ""
 
     def load(self, job: Job) -> Callable[[np.ndarray[Any, Any]], Prepared]:
-        import paddle
-        import paddle.inference as paddle_inference
+        return bound_predictor(predictor_config(job))
 
-        program, weights = _exported(job)
-        config = paddle_inference.Config(str(program), str(weights))
-        config.set_cpu_math_library_num_threads(job.threads)
-        config.disable_glog_info()
-        use_gpu(config, gpu_ordinal(paddle.device))
-        predictor = paddle_inference.create_predictor(config)
-        source = predictor.get_input_handle(predictor.get_input_names()[0])
-        result = predictor.get_output_handle(predictor.get_output_names()[0])
-        step = run_and_wait(predictor.run, synchroniser(paddle.device))
 
-        def bind(batch: np.ndarray[Any, Any]) -> Prepared:
-            source.reshape(batch.shape)
-            source.copy_from_cpu(np.ascontiguousarray(batch))
-            return Prepared(step, lambda: np.asarray(result.copy_to_cpu()))
+def predictor_config(job: Job) -> Any:
+    """The configuration for a job's program, exported if it has to be, with Paddle's defaults otherwise."""
+    import paddle
+    import paddle.inference as paddle_inference
 
-        return bind
+    program = exported_program(job.build, job.image, job.folder)
+    config = paddle_inference.Config(str(program.operators), str(program.weights))
+    config.set_cpu_math_library_num_threads(job.threads)
+    config.disable_glog_info()
+    use_gpu(config, gpu_ordinal(paddle.device))
+    return config
+
+
+def bound_predictor(config: Any) -> Callable[[np.ndarray[Any, Any]], Prepared]:
+    """A predictor of this configuration, which binds itself to a batch."""
+    import paddle
+    import paddle.inference as paddle_inference
+
+    predictor = paddle_inference.create_predictor(config)
+    source = predictor.get_input_handle(predictor.get_input_names()[0])
+    result = predictor.get_output_handle(predictor.get_output_names()[0])
+    step = run_and_wait(predictor.run, synchroniser(paddle.device))
+
+    def bind(batch: np.ndarray[Any, Any]) -> Prepared:
+        source.reshape(batch.shape)
+        source.copy_from_cpu(np.ascontiguousarray(batch))
+        return Prepared(step, lambda: np.asarray(result.copy_to_cpu()))
+
+    return bind
 
 
 def use_gpu(config: Any, ordinal: int | None) -> None:
@@ -71,22 +83,6 @@ def run_and_wait(run: Callable[[], Any], wait: Callable[[], None] | None) -> Cal
         wait()
 
     return step
-
-
-def _exported(job: Job) -> tuple[Path, Path]:
-    """The exported program and its weights; exports them where no earlier process finished doing so."""
-    import paddle
-    from paddle.static import InputSpec
-
-    stem = job.folder / "model"
-    if not (job.folder / _DONE).exists():
-        os.makedirs(job.folder, exist_ok=True)
-        # A symbolic batch axis: one program for all batch sizes, as it would be deployed.
-        spec = [InputSpec([-1, *job.image], "float32", name="image")]
-        paddle.jit.save(job.build(), str(stem), input_spec=spec)
-        (job.folder / _DONE).touch()
-    program = next(path for suffix in _PROGRAM_SUFFIXES if (path := stem.with_suffix(suffix)).exists())
-    return program, stem.with_suffix(".pdiparams")
 
 
 ENGINE = _Inference()

@@ -35,6 +35,8 @@ class _Training:
     name = "training"
     title = "training step"
     reference = "training"
+    classifies = False
+    custom_operators = True
 
     def unavailable(self) -> str:
         return ""

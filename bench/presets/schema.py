@@ -125,7 +125,7 @@ class Measurement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Bursts are `burst_ms` long and at least `min_iterations` steps; a case may take `case_seconds` in a block
     and is given up after `timeout_s` without a sign of life. `memory_limit` (bytes, 0 is none) bounds the
-    address space of a worker.
+    address space of a worker. An engine that isn't installed is a row, and with `require_engines` a failure.
     """
 
     batches: Batches
@@ -142,6 +142,7 @@ class Measurement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timeout_s: Duration = 120.0
     max_time: Annotated[float, Meta(ge=0, le=1e6)] = 0.0
     memory_limit: Annotated[int, Meta(ge=0, le=2**60)] = 0
+    require_engines: bool = False
 
 
 class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

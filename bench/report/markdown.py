@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from bench.quality import warnings
 from bench.report.disturbances import gpu_section
+from bench.report.engines import engines_section
 from bench.report.layout import bullets
 from bench.report.protocol import protocol_section
 from bench.report.sections import comparison_section, memory_section, training_section
@@ -26,6 +27,7 @@ def markdown(report: Report, plots: Mapping[str, str]) -> str:
         targets_section(report, plots),
         comparison_section(report, plots),
         timing_section(report, plots),
+        engines_section(report),
         memory_section(report, plots),
         gpu_section(report),
         training_section(report, plots),

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from bench.environment import Environment
 from bench.quality import calibration_drift
-from bench.record import Protocol, Record, Session
+from bench.record import TEST_IMAGES, Protocol, Record, Session
 from bench.report.disturbances import has_gpu_state
 from bench.report.formats import amount, percent
 from bench.report.layout import bullets, table
@@ -147,6 +147,11 @@ def _parity(protocol: Protocol, records: list[Record]) -> str:
         line += (
             "; a training step's that of such a step on plain operators, and the gradient of its first "
             f"parameter within {protocol.gradient_tolerance:g}"
+        )
+    if any(fact.metric == TEST_IMAGES for record in records for fact in record.facts):
+        line += (
+            "; of a trained variant, its class of at least "
+            f"{percent(protocol.min_agreement, 1)} of the test images too"
         )
     return f"{line}."
 

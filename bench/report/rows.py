@@ -11,7 +11,7 @@ from bench.case import Case, DType
 from bench.quality import CaseResult, case_result
 from bench.ratio_target import TargetMetric
 from bench.ratios import Ratio, Timed, timed_ratio
-from bench.record import Fact, Record, Session, Suite
+from bench.record import Fact, FailureKind, Record, Session, Suite
 from bench.statistics import Estimate
 
 __all__ = ["CaseRow", "Setting", "Status", "session_rows"]
@@ -66,6 +66,12 @@ class CaseRow:
     def is_reference(self) -> bool:
         """Whether the others are compared with this one."""
         return self.case.variant == self.session.protocol.reference
+
+    @property
+    def lacks_engine(self) -> bool:
+        """Whether there is no time because the engine isn't installed."""
+        skipped = self.record.skipped if self.record else None
+        return skipped is not None and skipped.kind is FailureKind.UNAVAILABLE
 
     def fact(self, metric: str) -> Fact | None:
         """The fact of this name, or None."""

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 
 from bench.compared import Comparison, Delta, RowStatus
 from bench.errors import ExitStatus, worst
-from bench.record import FailureKind
 from bench.selftest import Injected, SelfTest, false_alarms
 from bench.verdict import Rule, Verdict
 
@@ -128,7 +127,7 @@ def selftest_status(found: SelfTest, comparison: Comparison) -> ExitStatus:
 
 
 def _lost(row: RowStatus) -> ExitStatus:
-    """As the gate has it: without memory on both sides nothing was lost."""
-    if row.failure is not FailureKind.OUT_OF_MEMORY:
+    """As the gate has it: without memory, or the engine, on both sides nothing was lost."""
+    if row.failure is None or not row.failure.is_limit:
         return ExitStatus.CASE_FAILED
     return ExitStatus.REGRESSION if row.base_timed else ExitStatus.DONE

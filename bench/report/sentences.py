@@ -130,6 +130,7 @@ def _speed(report: Report, rows: tuple[VariantRow, ...]) -> list[str]:
     shown = [
         (panel, ends)
         for panel in report.panels
+        if not all(row.lacks_engine for row in panel.rows)
         for variant in panel.variants
         if (panel.setting, variant) in allowed and (ends := _ends(panel, variant))
     ]
@@ -235,8 +236,9 @@ def _coverage(report: Report) -> list[str]:
     total = len(report.rows)
     if total == 0:
         return ["**Cases.** None was measured: this report holds training only."]
+    absent = f", {found.unavailable} on engines that are not installed" if found.unavailable else ""
     advice = ": see Failures and Warnings" if found.failed or found.inconclusive or found.missing else ""
     return [
         f"**Cases.** {total} planned, {found.measured} measured ({found.inconclusive} of them inconclusive), "
-        f"{found.failed} failed or skipped, {found.missing} missing{advice}."
+        f"{found.failed} failed or skipped, {found.missing} missing{absent}{advice}."
     ]

@@ -75,29 +75,37 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Cases by outcome. The inconclusive ones were measured too, and count in both."""
+    """Cases by outcome. The inconclusive ones were measured too, and count in both.
+
+    `unavailable` are those of engines that aren't installed.
+    """
 
     failed: int
     measured: int
     inconclusive: int
     missing: int
+    unavailable: int = 0
 
     def __str__(self) -> str:
-        return (
+        line = (
             f"{self.failed} failed, {self.measured} measured, {self.inconclusive} inconclusive, "
             f"{self.missing} missing"
         )
+        return f"{line}, {self.unavailable} without their engine" if self.unavailable else line
 
 
 def counts(rows: Iterable[CaseRow]) -> Counts:
-    """Counts rows by outcome; a skipped row counts as failed, whatever the reason."""
-    statuses = [row.status for row in rows]
+    """Counts rows by outcome; a skipped row counts as failed, unless its engine isn't installed."""
+    found = list(rows)
+    statuses = [row.status for row in found]
     inconclusive = statuses.count(Status.INCONCLUSIVE)
+    unavailable = sum(row.lacks_engine for row in found)
     return Counts(
-        failed=statuses.count(Status.SKIPPED),
+        failed=statuses.count(Status.SKIPPED) - unavailable,
         measured=statuses.count(Status.OK) + inconclusive,
         inconclusive=inconclusive,
         missing=statuses.count(Status.MISSING),
+        unavailable=unavailable,
     )
 
 

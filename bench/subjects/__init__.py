@@ -1,5 +1,6 @@
 """What can be measured and trained: the one place that knows `dyrelu`. The rest uses these names."""
 
+from bench.subjects.examples import TestImages, leave_test_images
 from bench.subjects.kernels import (
     MODELS_OWN,
     PLAIN,
@@ -37,6 +38,7 @@ __all__ = [
     "DataSource",
     "SettledKernels",
     "Subject",
+    "TestImages",
     "TrainingRequest",
     "build_kernels",
     "check_subject",
@@ -46,6 +48,7 @@ __all__ = [
     "known_recipes",
     "known_variants",
     "launched_ranks",
+    "leave_test_images",
     "load_dataset",
     "open_communicator",
     "open_subject",

@@ -24,6 +24,7 @@ __all__ = [
     "launched_ranks",
     "load_dataset",
     "open_communicator",
+    "recipe_of",
     "subject_errors",
     "train",
     "training_notes",
@@ -45,7 +46,7 @@ def load_dataset(training: Training, source: DataSource) -> ImageDataset:
     """
     from dyrelu.data import cifar10, digits
 
-    held_out = _recipe(training).validation_images
+    held_out = recipe_of(training).validation_images
     if training.dataset == "digits":
         if source.file is not None or source.download:
             raise UsageError("--data-file and --download: the digits come with scikit-learn; leave them out")
@@ -61,7 +62,7 @@ def training_notes(training: Training, dataset: ImageDataset, ranks: Ranks) -> t
     """Sentences that whoever reads the accuracies must know."""
     from dyrelu.training import run_notes
 
-    return run_notes(_recipe(training), dataset, ranks.size)
+    return run_notes(recipe_of(training), dataset, ranks.size)
 
 
 def launched_ranks(environment: Mapping[str, str]) -> Ranks:
@@ -71,7 +72,8 @@ def launched_ranks(environment: Mapping[str, str]) -> Ranks:
     return launched_ranks(environment)
 
 
-def _recipe(training: Training) -> Recipe:
+def recipe_of(training: Training) -> Recipe:
+    """The preset's recipe, for as many epochs as it says."""
     from dyrelu.training import recipe
 
     overrides: dict[str, object] = {} if training.epochs is None else {"epochs": training.epochs}
@@ -111,7 +113,7 @@ def train(
     training = request.training
     job = TrainingJob(
         dataset=dataset,
-        recipe=_recipe(training),
+        recipe=recipe_of(training),
         seed=request.seed,
         folder=request.folder,
         variant=request.variant,

@@ -12,7 +12,14 @@ from dyrelu.errors import DyReLUError
 from dyrelu.training.log import Target
 from dyrelu.training.recipes import Recipe
 
-__all__ = ["DivergenceError", "OnProgress", "Progress", "TrainingJob", "TrainingResult"]
+__all__ = [
+    "DivergenceError",
+    "OnProgress",
+    "Progress",
+    "TrainingJob",
+    "TrainingResult",
+    "normalisation_of",
+]
 
 CHECKPOINT_NAME = "checkpoint.safetensors"
 WEIGHTS_NAME = "weights.safetensors"
@@ -21,6 +28,15 @@ LOG_NAME = "training.jsonl"
 
 class DivergenceError(DyReLUError):
     """The loss became infinite or not a number, so that going on would train nothing."""
+
+
+def normalisation_of(dataset: ImageDataset, recipe: Recipe) -> Normalisation:
+    """From stored pixels to network input: the recipe's, else the data set's."""
+    own, scaling = dataset.normalisation, recipe.scaling
+    if scaling is None:
+        return own
+    channels = dataset.image_shape[0]
+    return Normalisation(own.scale, (scaling.mean,) * channels, (scaling.std,) * channels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +61,7 @@ class TrainingJob:
     @property
     def normalisation(self) -> Normalisation:
         """From stored pixels to network input: the recipe's, else the data set's."""
-        own, scaling = self.dataset.normalisation, self.recipe.scaling
-        if scaling is None:
-            return own
-        channels = self.dataset.image_shape[0]
-        return Normalisation(own.scale, (scaling.mean,) * channels, (scaling.std,) * channels)
+        return normalisation_of(self.dataset, self.recipe)
 
     @property
     def log(self) -> Path:

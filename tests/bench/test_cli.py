@@ -96,11 +96,11 @@ def test_a_suite_that_cannot_be_read(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["suite.json"]
 
 
-@pytest.mark.parametrize("verb", ["suite", "train", "run", "build-kernels"])
+@pytest.mark.parametrize("verb", ["suite", "train", "run", "build-kernels", "export"])
 def test_paddle_is_not_installed(tmp_path: Path, verb: str) -> None:
     hidden = "import importlib.util as u; find = u.find_spec; u.find_spec = "
     hidden += "lambda name, package=None: None if name == 'paddle' else find(name, package)"
-    process = bench(verb, cwd=tmp_path, prelude=hidden)
+    process = bench(verb, *(["relu"] if verb == "export" else []), cwd=tmp_path, prelude=hidden)
     refused(process, 2, "needs PaddlePaddle", "pip install")
     assert list(tmp_path.iterdir()) == []
 
@@ -111,6 +111,7 @@ def test_list_and_env_need_nothing(tmp_path: Path) -> None:
     assert listed.returncode == 0
     for name in ("quick", "cifar10", "dyrelu_c", "inference", "standard"):
         assert name in listed.stdout
+    assert "none of them runs: paddle is not installed: pip install 'dyrelu-bench[cpu]'" in listed.stdout
     env = bench("env", "--json", cwd=tmp_path, prelude=hidden)
     assert env.returncode == 0
     assert '"fingerprint"' in env.stdout
@@ -236,9 +237,17 @@ def test_a_suite_that_misses_its_target_still_reports(tmp_path: Path) -> None:
     assert process.returncode == ExitStatus.TARGET_MISSED, process.stderr
     (record,) = load_suite(tmp_path / "run").records
     assert record.condition.weights == "trained, seed 0"
+    # What the engine made of the test images is what training found there at its end.
+    (run,) = read_training_runs(tmp_path / "run" / "training")
+    found = run.evaluation("test")
+    assert found is not None
+    counted = {fact.metric: fact.value for fact in record.facts if fact.metric.startswith("test_")}
+    assert counted == {"test_correct": found.correct, "test_agreeing": 540, "test_images": 540}
     for name in ("report.md", "comparison.csv", "results.csv", "training.csv", "plots/learning_curves.png"):
         assert (tmp_path / "run" / name).exists(), name
-    assert "missed" in (tmp_path / "run/report.md").read_text()
+    report = (tmp_path / "run/report.md").read_text()
+    assert "missed" in report
+    assert f"({found.correct} of 540)" in report
 
 
 def test_the_first_status_in_the_documented_order_wins() -> None:

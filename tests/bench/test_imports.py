@@ -34,19 +34,19 @@ LAYERS = (
     ("presets", "report"),
     ("history",),
     ("inject",),
-    ("subjects", "engines", "metrics", "measure", "messages", "run_folder"),
+    ("export", "subjects", "engines", "metrics", "measure", "messages", "run_folder"),
     ("device", "loading"),
-    ("schedule", "journal", "assemble", "launch", "worker", "failures", "parity", "fact_taking"),
+    ("schedule", "journal", "assemble", "launch", "worker", "failures", "parity", "fact_taking", "examining"),
     ("plan",),
     ("facts_stage", "block_stage", "kernel_stage", "same_session"),
     ("runner",),
     ("measuring",),
-    ("pipeline", "ab"),
+    ("pipeline", "ab", "exporting"),
     ("cli",),
     ("__main__", "study"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-MAY_IMPORT_PADDLE = {"subjects", "engines", "metrics", "worker"}
+MAY_IMPORT_PADDLE = {"subjects", "export", "engines", "metrics", "worker"}
 
 
 def modules() -> list[tuple[str, Path]]:

@@ -1,0 +1,62 @@
+"""OpenVINO on the CPU, from a file that paddle2onnx makes (OpenVINO reads no program of Paddle 3).
+
+The input is set once, before timing; a step is one inference on one stream, in float32 and not in the half
+precision that OpenVINO takes by itself where the processor has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from bench.engines.base import Job, Prepared
+from bench.export import exported_onnx, missing_packages
+
+__all__ = ["ENGINE"]
+
+
+class _OpenVino:
+    name = "openvino"
+    title = "OpenVINO"
+    reference = "eager"
+    classifies = True
+    custom_operators = False
+
+    def unavailable(self) -> str:
+        return missing_packages(("openvino", "paddle2onnx"), "openvino")
+
+    def load(self, job: Job) -> Callable[[np.ndarray[Any, Any]], Prepared]:
+        import openvino
+
+        model = openvino.Core().read_model(exported_onnx(job.build, job.image, job.folder))
+        compiled = openvino.compile_model(model, "CPU", _properties(job))
+        request = compiled.create_infer_request()
+
+        bound: list[Any] = [None]
+
+        def bind(batch: np.ndarray[Any, Any]) -> Prepared:
+            # The request reads the array where it lies, so it has to live as long.
+            bound[0] = np.ascontiguousarray(batch)
+            request.set_input_tensor(openvino.Tensor(bound[0], shared_memory=True))
+
+            def step() -> None:
+                request.start_async()
+                request.wait()
+
+            return Prepared(step, lambda: np.array(request.get_output_tensor(0).data))
+
+        return bind
+
+
+def _properties(job: Job) -> dict[str, Any]:
+    return {
+        "INFERENCE_NUM_THREADS": job.threads,
+        "INFERENCE_PRECISION_HINT": "f32",
+        "NUM_STREAMS": 1,
+        "PERFORMANCE_HINT": "LATENCY",
+    }
+
+
+ENGINE = _OpenVino()
