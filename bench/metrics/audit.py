@@ -22,8 +22,8 @@ class AuditedLayer:
     """One call of a layer, with all that a formula for the whole of it covers.
 
     `formula` is None where the kind has none. `parameters` is the bytes of what it holds itself, of a whole
-    layer with those that it calls; `moved` the bytes of its operators. `unknown` names operators that no
-    table knows: both counts are lower bounds then.
+    layer (`whole`: its formula covers all that it calls) with those that it calls; `moved` the bytes of its
+    operators. `unknown` names operators that no table knows: both counts are lower bounds then.
     """
 
     path: str
@@ -37,6 +37,7 @@ class AuditedLayer:
     moved: int
     parameters: int
     operators: tuple[TracedOperator, ...]
+    whole: bool = False
     unknown: tuple[str, ...] = ()
 
     @property
@@ -128,6 +129,7 @@ def _audited(call: LayerCall, members: Sequence[LayerCall], formula: Formula | N
         moved=bytes_moved(operators),
         parameters=sum(_own_bytes(member.layer) for member in members),
         operators=operators,
+        whole=formula is not None and formula.whole,
         unknown=total.unknown,
     )
 

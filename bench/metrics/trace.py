@@ -140,7 +140,8 @@ class _Witness:
 def _program_length() -> int:
     import paddle
 
-    return len(paddle.static.default_main_program().global_block().ops)
+    program: Any = paddle.static.default_main_program()
+    return len(program.global_block().ops)
 
 
 def _first_shape(value: Any) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bench.quality import warnings
+from bench.report.batches import batches_section
 from bench.report.disturbances import gpu_section
 from bench.report.layout import bullets
 from bench.report.protocol import protocol_section
@@ -26,6 +27,7 @@ def markdown(report: Report, plots: Mapping[str, str]) -> str:
         targets_section(report, plots),
         comparison_section(report, plots),
         timing_section(report, plots),
+        batches_section(report),
         memory_section(report, plots),
         gpu_section(report),
         training_section(report, plots),

@@ -1,5 +1,6 @@
 """What can be measured and trained: the one place that knows `dyrelu`. The rest uses these names."""
 
+from bench.subjects.formulas import known_formulas
 from bench.subjects.kernels import (
     MODELS_OWN,
     PLAIN,
@@ -8,6 +9,7 @@ from bench.subjects.kernels import (
     kernel_of,
     kernel_outlook,
     running,
+    runs_fused,
     settle_kernels,
 )
 from bench.subjects.networks import (
@@ -19,6 +21,7 @@ from bench.subjects.networks import (
     settle_weights,
     variant_options,
 )
+from bench.subjects.parts import ActivationParts, has_sites
 from bench.subjects.training import (
     DataSource,
     TrainingRequest,
@@ -34,6 +37,7 @@ from bench.subjects.training import (
 __all__ = [
     "MODELS_OWN",
     "PLAIN",
+    "ActivationParts",
     "DataSource",
     "SettledKernels",
     "Subject",
@@ -41,8 +45,10 @@ __all__ = [
     "build_kernels",
     "check_subject",
     "given_weights",
+    "has_sites",
     "kernel_of",
     "kernel_outlook",
+    "known_formulas",
     "known_recipes",
     "known_variants",
     "launched_ranks",
@@ -50,6 +56,7 @@ __all__ = [
     "open_communicator",
     "open_subject",
     "running",
+    "runs_fused",
     "settle_kernels",
     "settle_weights",
     "subject_errors",
