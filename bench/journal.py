@@ -9,18 +9,23 @@ from pathlib import Path
 import msgspec
 
 from bench.case import Case, DType
+from bench.ceilings import Ceilings
 from bench.errors import InputError
+from bench.profile_record import LayerFacts, Mode, ModeBlock, OperatorFacts, Part, TimelineEvent
 from bench.record import Fact, Failure, Stop, Window
 from bench.storage import write_atomically
 
 __all__ = [
     "CalibrationEntry",
+    "CeilingsEntry",
     "Entry",
     "ExaminationEntry",
     "FactsEntry",
     "GroupEntry",
     "Journal",
+    "LayersEntry",
     "NoteEntry",
+    "ProfileEntry",
     "SessionEntry",
     "VariantEntry",
 ]
@@ -94,6 +99,33 @@ class CalibrationEntry(msgspec.Struct, frozen=True, tag="calibration"):
     windows: dict[str, Window]
 
 
+class CeilingsEntry(msgspec.Struct, frozen=True, tag="ceilings"):
+    """The machine's ceilings, for a profile."""
+
+    ceilings: Ceilings
+
+
+class LayersEntry(msgspec.Struct, frozen=True, tag="layers"):
+    """What the layers and operators of a case do; nothing where it could not be counted."""
+
+    case: str
+    layers: tuple[LayerFacts, ...]
+    operators: dict[str, OperatorFacts]
+
+
+class ProfileEntry(msgspec.Struct, frozen=True, tag="profile"):
+    """A group profiled in a block, by case key; `unpaired` if a worker was lost in it."""
+
+    block: int
+    group: str
+    modes: dict[str, tuple[ModeBlock, ...]]
+    missing: dict[str, dict[Mode, str]]
+    parts: dict[str, tuple[Part, ...]]
+    timelines: dict[str, tuple[TimelineEvent, ...]]
+    failures: dict[str, Failure]
+    unpaired: bool
+
+
 class NoteEntry(msgspec.Struct, frozen=True, tag="note"):
     """A warning for the report."""
 
@@ -101,7 +133,16 @@ class NoteEntry(msgspec.Struct, frozen=True, tag="note"):
 
 
 Entry = (
-    SessionEntry | VariantEntry | FactsEntry | ExaminationEntry | GroupEntry | CalibrationEntry | NoteEntry
+    SessionEntry
+    | VariantEntry
+    | FactsEntry
+    | ExaminationEntry
+    | GroupEntry
+    | CalibrationEntry
+    | CeilingsEntry
+    | LayersEntry
+    | ProfileEntry
+    | NoteEntry
 )
 
 

@@ -44,9 +44,24 @@ class Models:
 
     def prepare(self, case: Case, kernel: str = "") -> Prepared:
         """A case ready to run, on another kernel than its own if one is named."""
-        rng = np.random.default_rng([_INPUT_SEED, case.batch])
-        batch = rng.standard_normal((case.batch, *case.image), dtype=np.float32)
-        return self.load(case.engine, case.subject, case.variant, kernel)(batch)
+        return self.load(case.engine, case.subject, case.variant, kernel)(_batch(case))
+
+    def prepare_layer(self, case: Case) -> tuple[Prepared, Any]:
+        """As `prepare`, on an engine of its own, with the layer that it was given.
+
+        Only an engine that runs the layer itself calls it when it runs.
+        """
+        chosen = self.kernel(case.subject, case.variant)
+        layer = self.build(case.subject, case.variant, chosen)
+        job = Job(
+            build=lambda: layer,
+            image=self._images[case.subject],
+            folder=self.folder(case.subject, case.variant) / case.engine,
+            threads=self._request.threads,
+        )
+        with running(chosen):
+            bind = engines.engine(case.engine).load(job)
+        return bind(_batch(case)), layer
 
     def load(self, engine: str, subject: str, variant: str, kernel: str = "") -> Callable[[Array], Prepared]:
         """A model on an engine, which binds it to a batch. Raises EngineUnavailable."""
@@ -101,3 +116,9 @@ class Models:
 
     def _kernel_file(self, subject: str, variant: str) -> Path:
         return self.folder(subject, variant) / "kernel"
+
+
+def _batch(case: Case) -> Array:
+    """The case's input, the same in every process."""
+    rng = np.random.default_rng([_INPUT_SEED, case.batch])
+    return rng.standard_normal((case.batch, *case.image), dtype=np.float32)

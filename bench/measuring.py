@@ -67,11 +67,14 @@ class OpenSession:
 
     def close(self, done: int) -> Suite:
         """Writes `suite.json` from what the journal holds, after so many blocks."""
-        entries = self.context.journal.entries
-        suite = assemble(self.heading, entries, _cut_short(done, self.request.preset))
+        suite = assemble(self.heading, self.context.journal.entries, self.warnings(done))
         save_suite(suite, self.folder.suite)
         self.folder.discard_exports()
         return suite
+
+    def warnings(self, done: int) -> tuple[str, ...]:
+        """What is to be said of this attempt, which did so many blocks."""
+        return _cut_short(done, self.request.preset)
 
 
 def open_session(

@@ -7,6 +7,14 @@ import msgspec
 from bench.case import Case, DType
 from bench.inject import Injection
 from bench.presets.schema import SubjectSpec
+from bench.profile_messages import (
+    CeilingsFound,
+    CeilingsTask,
+    LayersCounted,
+    LayersTask,
+    Profiled,
+    ProfiledOnce,
+)
 from bench.record import Fact, Failure, FailureKind, Protocol, Stop, Window
 
 __all__ = [
@@ -30,9 +38,11 @@ __all__ = [
     "Measured",
     "ModelFacts",
     "Note",
+    "ProfileTask",
     "Refused",
     "Request",
     "Stopped",
+    "Task",
 ]
 
 
@@ -85,6 +95,17 @@ class BlockTask(msgspec.Struct, frozen=True, tag="block"):
     groups: tuple[GroupTask, ...]
 
 
+class ProfileTask(msgspec.Struct, frozen=True, tag="profile"):
+    """Time groups in the given order, each case in every mode that it can be run in."""
+
+    block: int
+    calibrate: bool
+    groups: tuple[GroupTask, ...]
+
+
+Task = KernelTask | FactsTask | BlockTask | CeilingsTask | LayersTask | ProfileTask
+
+
 class Request(msgspec.Struct, frozen=True):
     """Everything a worker needs. `weights` maps subject/variant to a file; `injection` slows it on purpose.
 
@@ -97,7 +118,7 @@ class Request(msgspec.Struct, frozen=True):
     memory_limit: int
     folder: str
     weights: dict[str, str]
-    task: KernelTask | FactsTask | BlockTask
+    task: Task
     injection: Injection | None = None
     kernels: dict[str, str] = {}
 
@@ -221,6 +242,10 @@ Event = (
     | ModelFacts
     | CaseFacts
     | Examined
+    | CeilingsFound
+    | LayersCounted
+    | Profiled
+    | ProfiledOnce
     | Measured
     | Stopped
     | Calibrated

@@ -10,7 +10,7 @@ from bench.errors import InputError
 from bench.inject import Injection
 from bench.journal import Journal
 from bench.launch import Launch
-from bench.messages import BlockTask, DiskFull, Event, FactsTask, KernelTask, Request
+from bench.messages import DiskFull, Event, Request, Task
 from bench.presets.schema import SubjectSpec
 from bench.record import Protocol
 
@@ -49,7 +49,7 @@ class Context:
     journal: Journal
     launch: Launch
 
-    def events(self, task: KernelTask | FactsTask | BlockTask) -> Iterator[Event]:
+    def events(self, task: Task) -> Iterator[Event]:
         """A worker's events, but for the one that ends the run. Raises InputError on a full disk."""
         plan = self.plan
         request = Request(

@@ -46,10 +46,13 @@ from bench.messages import (
     KernelTask,
     Measured,
     Note,
+    ProfileTask,
     Refused,
     Request,
     Stopped,
 )
+from bench.profile_messages import CeilingsTask, LayersTask
+from bench.profile_taking import ProfileTaking
 from bench.record import Stop, Window
 from bench.subjects import settle_kernels
 from bench.turns import Waiter
@@ -86,6 +89,8 @@ class _Worker:
                     self._examine(self._request.task)
                 case BlockTask():
                     self._run_block(self._request.task)
+                case CeilingsTask() | LayersTask() | ProfileTask():
+                    ProfileTaking(self._models, self._device, self._say, self._request).take()
         except Exception as error:
             if not is_full_disk(error):
                 raise

@@ -12,6 +12,7 @@ import typer
 
 from bench.cli import (
     ab,
+    audit,
     build_kernels,
     check,
     compare,
@@ -20,6 +21,7 @@ from bench.cli import (
     history,
     listing,
     merge,
+    profile,
     report,
     run,
     selftest,
@@ -78,6 +80,8 @@ for _name, _function in (
     ("ab", ab.ab),
     ("selftest", selftest.selftest),
     ("check", check.check),
+    ("profile", profile.profile),
+    ("audit", audit.audit),
     ("merge", merge.merge),
     ("history", history.history),
     ("export", export.export),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bench.quality import warnings
+from bench.report.batches import batches_section
 from bench.report.disturbances import gpu_section
 from bench.report.engines import engines_section
 from bench.report.layout import bullets
@@ -28,6 +29,7 @@ def markdown(report: Report, plots: Mapping[str, str]) -> str:
         comparison_section(report, plots),
         timing_section(report, plots),
         engines_section(report),
+        batches_section(report),
         memory_section(report, plots),
         gpu_section(report),
         training_section(report, plots),

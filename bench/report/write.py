@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bench.report.batches import batches_csv, has_batches
 from bench.report.markdown import markdown
 from bench.report.plots import PLOTS, draw
 from bench.report.table import assemble
@@ -37,6 +38,10 @@ def write_report(run_dir: Path) -> tuple[Path, ...]:
         files["targets.csv"] = targets_csv(report).encode()
     else:
         (run_dir / "targets.csv").unlink(missing_ok=True)
+    if has_batches(report):
+        files["batches.csv"] = batches_csv(report).encode()
+    else:
+        (run_dir / "batches.csv").unlink(missing_ok=True)
     for plot, images in drawn.items():
         files |= {f"plots/{plot.name}.{ending}": content for ending, content in images.items()}
     for name, content in files.items():

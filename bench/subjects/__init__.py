@@ -1,6 +1,7 @@
 """What can be measured and trained: the one place that knows `dyrelu`. The rest uses these names."""
 
 from bench.subjects.examples import TestImages, leave_test_images
+from bench.subjects.formulas import known_formulas
 from bench.subjects.kernels import (
     MODELS_OWN,
     PLAIN,
@@ -9,6 +10,7 @@ from bench.subjects.kernels import (
     kernel_of,
     kernel_outlook,
     running,
+    runs_fused,
     settle_kernels,
 )
 from bench.subjects.networks import (
@@ -20,6 +22,7 @@ from bench.subjects.networks import (
     settle_weights,
     variant_options,
 )
+from bench.subjects.parts import ActivationParts, has_sites
 from bench.subjects.training import (
     DataSource,
     TrainingRequest,
@@ -35,6 +38,7 @@ from bench.subjects.training import (
 __all__ = [
     "MODELS_OWN",
     "PLAIN",
+    "ActivationParts",
     "DataSource",
     "SettledKernels",
     "Subject",
@@ -43,8 +47,10 @@ __all__ = [
     "build_kernels",
     "check_subject",
     "given_weights",
+    "has_sites",
     "kernel_of",
     "kernel_outlook",
+    "known_formulas",
     "known_recipes",
     "known_variants",
     "launched_ranks",
@@ -53,6 +59,7 @@ __all__ = [
     "open_communicator",
     "open_subject",
     "running",
+    "runs_fused",
     "settle_kernels",
     "settle_weights",
     "subject_errors",

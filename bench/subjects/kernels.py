@@ -22,6 +22,7 @@ __all__ = [
     "kernel_of",
     "kernel_outlook",
     "running",
+    "runs_fused",
     "settle_kernels",
 ]
 
@@ -106,6 +107,14 @@ def kernel_of(model: Any) -> str:
     layers = model.sublayers(include_self=True)
     found = {layer.kernel.value for layer in layers if isinstance(layer, WithOperator)}
     return "+".join(sorted(found))
+
+
+def runs_fused(layer: Any) -> bool:
+    """Whether one operator of the project's own does all of this layer's work."""
+    from dyrelu.activations.base import WithOperator
+    from dyrelu.kernels import Kernel
+
+    return isinstance(layer, WithOperator) and layer.kernel is Kernel.FUSED
 
 
 def build_kernels(announce: Announce) -> Library:

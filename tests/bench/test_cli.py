@@ -96,7 +96,7 @@ def test_a_suite_that_cannot_be_read(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["suite.json"]
 
 
-@pytest.mark.parametrize("verb", ["suite", "train", "run", "build-kernels", "export"])
+@pytest.mark.parametrize("verb", ["suite", "train", "run", "profile", "audit", "build-kernels", "export"])
 def test_paddle_is_not_installed(tmp_path: Path, verb: str) -> None:
     hidden = "import importlib.util as u; find = u.find_spec; u.find_spec = "
     hidden += "lambda name, package=None: None if name == 'paddle' else find(name, package)"

@@ -11,7 +11,15 @@ from tests.bench.training_logs import TROUBLED_TRAINING, write_run
 
 __all__ = ["GOLDEN_FILES", "main"]
 
-GOLDEN_FILES = ("report.md", "comparison.csv", "results.csv", "targets.csv", "training.csv", "tipc.jsonl")
+GOLDEN_FILES = (
+    "report.md",
+    "comparison.csv",
+    "results.csv",
+    "batches.csv",
+    "targets.csv",
+    "training.csv",
+    "tipc.jsonl",
+)
 
 
 def main() -> None:

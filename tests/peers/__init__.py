@@ -1,0 +1,1 @@
+"""Other tools beside ours: scripts that need environments of their own, and make published tables."""
