@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.status import Status
+from rich.text import Text
 
 if TYPE_CHECKING:
     from dyrelu.training.job import Progress as TrainingProgress
@@ -65,7 +66,8 @@ class Reporter:
 
     def _show(self, text: str, urgent: bool = False) -> None:
         if self._status is not None:
-            self._status.update(text)
+            # As text: a name in brackets is no markup.
+            self._status.update(Text(text))
         elif urgent or time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
             self.line(text)

@@ -21,19 +21,26 @@ Export = typer.Option(help="Write this file as well.", show_default=False)
 def report(
     run_dir: Annotated[Path, typer.Argument(help="Folder of a run, with its suite.json.")],
     export_markdown: Annotated[Path | None, Export] = None,
+    export_html: Annotated[Path | None, Export] = None,
     export_csv: Annotated[Path | None, Export] = None,
     export_json: Annotated[Path | None, Export] = None,
     export_pytest_benchmark: Annotated[Path | None, Export] = None,
 ) -> int:
-    """Write report.md, the CSV files and the plots again from suite.json and the training logs.
+    """Write report.md, report.html, the CSV files and the plots again from suite.json and the training logs.
 
-    The exports are the report, results.csv, the suite, and its times for `pytest-benchmark compare`.
+    The exports are the report in either form, results.csv, the suite, and its times for `pytest-benchmark
+    compare`.
     """
     folder = _folder(run_dir)
     # Before anything is written: not every suite fits into that format.
     times = to_pytest_benchmark(load_suite(folder)) if export_pytest_benchmark is not None else b""
     write_and_show(folder)
-    exports = (("report.md", export_markdown), ("results.csv", export_csv), (SUITE_FILE, export_json))
+    exports = (
+        ("report.md", export_markdown),
+        ("report.html", export_html),
+        ("results.csv", export_csv),
+        (SUITE_FILE, export_json),
+    )
     for name, target in exports:
         if target is not None:
             write_atomically(target, (folder / name).read_bytes())

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
+from bench.report.text import defused
 from bench.statistics import Estimate
 
 __all__ = ["Cells", "csv_text", "estimate_cells", "number", "shape_text"]
@@ -14,8 +15,12 @@ Cells = dict[str, str]
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Cells]) -> str:
-    """A CSV file with these columns; a cell that a row hasn't got is empty."""
-    frame = pd.DataFrame([[row.get(column, "") for column in columns] for row in rows], columns=list(columns))
+    """A CSV file with these columns; a cell that a row hasn't got is empty.
+
+    Whatever column a foreign name got into, no spreadsheet takes its cell for a formula.
+    """
+    cells = [[defused(row.get(column, "")) for column in columns] for row in rows]
+    frame = pd.DataFrame(cells, columns=list(columns))
     return str(frame.to_csv(index=False, lineterminator="\n"))
 
 

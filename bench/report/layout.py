@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from tabulate import tabulate
 
-__all__ = ["Notes", "bullets", "picture", "table"]
+__all__ = ["Notes", "bullets", "picture", "picture_path", "table"]
 
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -51,4 +51,9 @@ def bullets(lines: Iterable[str]) -> str:
 
 def picture(plots: Mapping[str, str], name: str) -> str:
     """The link to a plot with an empty line before it; empty where it wasn't drawn."""
-    return f"\n\n![{plots[name]}](plots/{name}.png)" if name in plots else ""
+    return f"\n\n![{plots[name]}]({picture_path(name)})" if name in plots else ""
+
+
+def picture_path(name: str) -> str:
+    """Where a plot lies beside the report."""
+    return f"plots/{name}.png"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.report.batches import batches_csv, has_batches
+from bench.report.html import page, picture
+from bench.report.layout import picture_path
 from bench.report.markdown import markdown
 from bench.report.plots import PLOTS, draw
 from bench.report.table import assemble
@@ -26,8 +28,11 @@ def write_report(run_dir: Path) -> tuple[Path, ...]:
     training = run_dir / "training"
     report = assemble(load_suite(run_dir), read_training_runs(training), unstarted_logs(training))
     drawn = {plot: draw(plot, report) for plot in PLOTS if plot.has_data(report)}
+    text = markdown(report, {plot.name: plot.alternative for plot in drawn})
+    pictures = {picture_path(plot.name): picture(plot, report) for plot in drawn}
     files = {
-        "report.md": markdown(report, {plot.name: plot.alternative for plot in drawn}).encode(),
+        "report.md": text.encode(),
+        "report.html": page(text, pictures).encode(),
         "comparison.csv": comparison_csv(report).encode(),
         "results.csv": results_csv(report).encode(),
         "training.csv": training_csv(report).encode(),

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from bench.report.formats import percent
 from bench.report.layout import table
+from bench.report.text import escape
 from bench.study.peers import PEERS
 from bench.study.raw import Kind
 from bench.study.real import KindResult, kind_result, lower_bound, upper_bound
@@ -54,7 +55,9 @@ def slowed_table(study: Study) -> str:
         ratios = [delta.ratio.value - 1 for delta in result.slowed]
         variant = result.slowed[0].case.variant
         span = f"{100 * min(ratios):+.1f}% to {100 * max(ratios):+.1f}%"
-        rows.append([result.run.name, variant, span, f"{result.found} of {len(result.slowed)}"])
+        rows.append(
+            [escape(result.run.name), escape(variant), span, f"{result.found} of {len(result.slowed)}"]
+        )
     return table(("run", "slowed variant", "measured", "found"), rows, 2)
 
 
@@ -93,7 +96,7 @@ def noise_table(study: Study) -> str:
         header += [f"{kind.value}: sd of a block", f"{kind.value}: blocks for 5%"]
     rows = []
     for noises in zip(*found, strict=True):
-        row = [noises[0].case.key]
+        row = [escape(noises[0].case.key)]
         for noise in noises:
             row += [_share(noise.sd), _NOTHING if noise.blocks is None else str(noise.blocks)]
         rows.append(row)

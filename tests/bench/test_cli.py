@@ -140,10 +140,11 @@ def test_a_run_its_resumption_and_its_report(tmp_path: Path) -> None:
 
     files = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
     hidden = "import sys; sys.modules['paddle'] = None"
-    exports = ("--export-markdown", "a/r.md", "--export-csv", "r.csv", "--export-json", "s.json")
-    remade = bench("report", "run", *exports, cwd=tmp_path, prelude=hidden)
+    exports = ("--export-markdown", "a/r.md", "--export-html", "r.html", "--export-csv", "r.csv")
+    remade = bench("report", "run", *exports, "--export-json", "s.json", cwd=tmp_path, prelude=hidden)
     assert remade.returncode == 0, remade.stderr
-    for name, copy in (("report.md", "a/r.md"), ("results.csv", "r.csv"), ("suite.json", "s.json")):
+    copies = {"report.md": "a/r.md", "report.html": "r.html", "results.csv": "r.csv", "suite.json": "s.json"}
+    for name, copy in copies.items():
         assert (tmp_path / copy).read_bytes() == (tmp_path / "run" / name).read_bytes()
     for path, content in files.items():
         assert path.read_bytes() == content, path

@@ -62,6 +62,7 @@ def test_every_file_is_written_and_nothing_else(troubled: Path) -> None:
     pictures = {f"plots/{name}.{ending}" for name in PLOTS for ending in ("png", "svg")}
     assert digests(troubled).keys() - {"suite.json"} == {
         *GOLDEN_FILES,
+        "report.html",
         *pictures,
         *(f"training/{index:02d}.jsonl" for index in range(4)),
     }
@@ -88,7 +89,7 @@ def test_remade_elsewhere_byte_for_byte(troubled: Path, tmp_path: Path) -> None:
 
 
 def texts(run: Path) -> dict[str, str]:
-    found = [*run.glob("*.md"), *run.glob("*.csv"), *run.glob("plots/*.svg")]
+    found = [*run.glob("*.md"), *run.glob("*.html"), *run.glob("*.csv"), *run.glob("plots/*.svg")]
     return {path.name: path.read_text() for path in found}
 
 

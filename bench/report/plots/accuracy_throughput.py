@@ -5,8 +5,9 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bench.report.accuracy import Accuracy
 from bench.report.comparison import VariantRow, common_target, comparison
-from bench.report.formats import threshold
+from bench.report.formats import estimate, percent, threshold
 from bench.report.plots.style import (
     LEVEL,
     Look,
@@ -19,6 +20,7 @@ from bench.report.plots.style import (
     plain_text,
     spread,
 )
+from bench.report.plots.values import tell
 from bench.report.table import CaseRow, Panel, Report, Status
 
 __all__ = ["draw_accuracy_throughput", "has_accuracy_throughput"]
@@ -87,4 +89,14 @@ def _mark(axis: Axes, look: Look, row: CaseRow, accuracy: VariantRow) -> None:
         bars = [[y - 100 * test.low], [100 * test.high - y]]
         axis.errorbar([x], [y], yerr=bars, fmt="none", ecolor=look.colour, capsize=2.5)
     face = look.colour if row.status is Status.OK else "white"
-    axis.plot([x], [y], look.marker, color=look.colour, markerfacecolor=face, markersize=7, zorder=4)
+    (mark,) = axis.plot(
+        [x], [y], look.marker, color=look.colour, markerfacecolor=face, markersize=7, zorder=4
+    )
+    doubt = "" if row.status is Status.OK else ", inconclusive"
+    tell(mark, [f"{look.label}: {_accuracy_text(test)} at {estimate(speed)} images/s{doubt}"])
+
+
+def _accuracy_text(found: Accuracy) -> str:
+    if found.low is None or found.high is None:
+        return percent(found.mean)
+    return f"{percent(found.mean)} ({percent(found.low)}–{percent(found.high)})"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from matplotlib.figure import Figure
 
+from bench.report.formats import bytes_text, estimate, fact_text, ratio
 from bench.report.plots.style import (
     LEVEL,
     Point,
@@ -39,26 +40,31 @@ _MIB = 2.0**20
 _DODGE = 0.24
 
 
-def _estimate_point(row: CaseRow, found: Estimate | None, sure: bool) -> Point | None:
+def _estimate_point(row: CaseRow, found: Estimate | None, said: str, sure: bool) -> Point | None:
     if found is None:
         return None
     low, high = (found.low, found.high) if found.has_interval else (None, None)
-    return Point(row.case.batch, found.value, low, high, sure)
+    return Point(row.case.batch, found.value, low, high, sure, said if sure else f"{said}, inconclusive")
 
 
 def _throughput(row: CaseRow) -> Point | None:
     found = row.result.throughput if row.result else None
-    return _estimate_point(row, found, row.status is Status.OK)
+    said = f"{estimate(found)} images/s" if found else ""
+    return _estimate_point(row, found, said, row.status is Status.OK)
 
 
 def _ratio(row: CaseRow) -> Point | None:
-    return _estimate_point(row, row.ratio, not row.ratio_reason)
+    said = f"{ratio(row.ratio)} of {plain_text(row.session.protocol.reference)}" if row.ratio else ""
+    return _estimate_point(row, row.ratio, said, not row.ratio_reason)
 
 
 def _memory(metric: str) -> PointOf:
     def point(row: CaseRow) -> Point | None:
         fact = row.fact(metric)
-        return None if fact is None else Point(row.case.batch, fact.value / _MIB, None, None, True)
+        if fact is None:
+            return None
+        said = fact_text(fact, bytes_text(fact.value))
+        return Point(row.case.batch, fact.value / _MIB, None, None, True, said)
 
     return point
 

@@ -20,8 +20,9 @@ from bench.report.plots.style import (
     panel_grid,
     plain_text,
 )
+from bench.report.plots.values import tell
 from bench.report.table import Report
-from bench.report.targets import quantity
+from bench.report.targets import bound_text, quantity, ratio_text
 from bench.target_answers import Judged
 
 __all__ = ["draw_ratio_targets", "has_ratio_targets"]
@@ -110,7 +111,11 @@ def _draw(axis: Axes, members: Sequence[Judged], styles: Mapping[str, Look]) -> 
             )
             shown += [found.low, found.high]
         face = "white" if judged.ratio.reason else look.colour
-        axis.plot([x], [found.value], look.marker, color=look.colour, markerfacecolor=face, zorder=4)
+        (mark,) = axis.plot(
+            [x], [found.value], look.marker, color=look.colour, markerfacecolor=face, zorder=4
+        )
+        said = f"{ratio_text(judged)}, bound {bound_text(judged.target)}: {judged.answer.value}"
+        tell(mark, [f"{look.label}: {said}"])
     margin = _MARGIN * max(max(shown) - min(shown), _LEAST_SPAN)
     # Not from zero: what matters is on which side of its bound a mark lies.
     axis.set_ylim(min(shown) - margin, max(shown) + margin)

@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from bench.report.plots.values import tell
 from bench.report.text import printable, shorten
 
 __all__ = [
@@ -91,13 +92,14 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One value at one batch size, with its interval where there is one."""
+    """One value at one batch size, with its interval where there is one; `said` is both in words."""
 
     batch: int
     value: float
     low: float | None
     high: float | None
     sure: bool
+    said: str
 
 
 @contextmanager
@@ -217,7 +219,10 @@ def series(axes: Axes, look: Look, points: Sequence[Point | None], shift: float 
                 [x], [point.value], yerr=bars, fmt="none", ecolor=look.colour, capsize=2.5, zorder=3
             )
         face = look.colour if point.sure else "white"
-        axes.plot([x], [point.value], look.marker, color=look.colour, markerfacecolor=face, zorder=4)
+        (mark,) = axes.plot(
+            [x], [point.value], look.marker, color=look.colour, markerfacecolor=face, zorder=4
+        )
+        tell(mark, [f"{look.label}, batch {point.batch}: {point.said}"])
 
 
 def _unbroken(points: Sequence[Point | None]) -> list[list[Point]]:
