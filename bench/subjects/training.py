@@ -74,8 +74,8 @@ def launched_ranks(environment: Mapping[str, str]) -> Ranks:
 def _recipe(training: Training) -> Recipe:
     from dyrelu.training import recipe
 
-    overrides: dict[str, object] = {} if training.epochs is None else {"epochs": training.epochs}
-    return recipe(training.recipe, **overrides)
+    changes = {"epochs": training.epochs, "hyper_lr_scale": training.hyper_lr_scale}
+    return recipe(training.recipe, **{name: value for name, value in changes.items() if value is not None})
 
 
 def open_communicator(ranks: Ranks) -> Communicator:
