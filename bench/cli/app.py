@@ -24,6 +24,7 @@ from bench.cli import (
     selftest,
     suite,
     train,
+    verify,
 )
 from bench.errors import BenchError, ExitStatus
 from bench.subjects import subject_errors
@@ -78,6 +79,7 @@ for _name, _function in (
     ("selftest", selftest.selftest),
     ("check", check.check),
     ("merge", merge.merge),
+    ("verify", verify.verify),
     ("history", history.history),
     ("build-kernels", build_kernels.build_kernels),
     ("list", listing.list_),
