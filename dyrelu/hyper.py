@@ -56,10 +56,13 @@ class HyperFunction(nn.Layer):
         self.fc2 = nn.Linear(self.hidden, outputs, weight_attr=ParamAttr(initializer=last))
 
     def forward(self, x: Tensor) -> Tensor:
+        return paddle.scale(self.gate(x), scale=2.0, bias=-1.0)
+
+    def gate(self, x: Tensor) -> Tensor:
+        """The outputs before they are spread over [-1, 1]: sigmoids, (N, outputs) in [0, 1]."""
         # Paddle Inference has a oneDNN kernel for this pool and takes twice as long over `mean`.
         pooled = F.adaptive_avg_pool2d(x, 1).flatten(1)
-        raw = self.fc2(F.relu(self.fc1(pooled)))
-        return paddle.scale(F.sigmoid(raw), scale=2.0, bias=-1.0)
+        return F.sigmoid(self.fc2(F.relu(self.fc1(pooled))))
 
     def reset_parameters(self, rng: np.random.Generator) -> None:
         """Draws both weights from `rng`, as many numbers with `zero_init` as without; clears the biases."""

@@ -27,6 +27,7 @@ from bench.cli import (
     selftest,
     suite,
     train,
+    verify,
 )
 from bench.errors import BenchError, ExitStatus
 from bench.subjects import subject_errors
@@ -83,6 +84,7 @@ for _name, _function in (
     ("profile", profile.profile),
     ("audit", audit.audit),
     ("merge", merge.merge),
+    ("verify", verify.verify),
     ("history", history.history),
     ("export", export.export),
     ("build-kernels", build_kernels.build_kernels),

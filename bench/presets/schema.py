@@ -104,7 +104,8 @@ SubjectSpec = DyReLUSpec | ModelsSpec
 class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Training to a target. `target` is a test accuracy (0 to 1); `epochs` None leaves it to the recipe.
 
-    `targets` has the target of each variant that isn't judged by the common one.
+    `targets` has the target of each variant that isn't judged by the common one. `hyper_lr_scale` takes the
+    place of the recipe's factor on the learning rate of hyper functions, for every variant alike.
     """
 
     dataset: Literal["digits", "cifar10"]
@@ -114,6 +115,7 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     targets: Mapping[str, Share] = msgspec.field(default_factory=dict)
     seeds: Annotated[tuple[Seed, ...], Meta(min_length=1)] = (0,)
     epochs: Repeats | None = None
+    hyper_lr_scale: Annotated[float, Meta(gt=0, le=1000)] | None = None
 
     def target_of(self, variant: str) -> float:
         """The test accuracy that this variant has to reach."""

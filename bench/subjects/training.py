@@ -76,8 +76,8 @@ def recipe_of(training: Training) -> Recipe:
     """The preset's recipe, for as many epochs as it says."""
     from dyrelu.training import recipe
 
-    overrides: dict[str, object] = {} if training.epochs is None else {"epochs": training.epochs}
-    return recipe(training.recipe, **overrides)
+    changes = {"epochs": training.epochs, "hyper_lr_scale": training.hyper_lr_scale}
+    return recipe(training.recipe, **{name: value for name, value in changes.items() if value is not None})
 
 
 def open_communicator(ranks: Ranks) -> Communicator:

@@ -1,4 +1,4 @@
-"""What the variants with an operator of their own have in common, and the dynamic ones among them."""
+"""What variants have in common: the inputs that they take, an operator of their own, a hyper function."""
 
 from __future__ import annotations
 
@@ -9,10 +9,19 @@ from dyrelu.errors import ShapeError
 from dyrelu.hyper import HyperFunction, HyperOptions
 from dyrelu.kernels import Kernel, choose, suits
 
-__all__ = ["DynamicReLU", "WithOperator"]
+__all__ = ["DynamicReLU", "WithOperator", "check_input"]
 
 SEQUENCE_RANK = 3  # (N, C, L)
 IMAGE_RANK = 4  # (N, C, H, W)
+
+
+def check_input(x: Tensor, channels: int) -> None:
+    """Raises ShapeError for what is neither (N, channels, L) nor (N, channels, H, W)."""
+    if len(x.shape) not in (SEQUENCE_RANK, IMAGE_RANK) or x.shape[1] != channels:
+        raise ShapeError(
+            f"input of shape {list(x.shape)} does not fit an activation of {channels} channels: "
+            f"give (N, {channels}, L) or (N, {channels}, H, W)."
+        )
 
 
 class WithOperator(nn.Layer):
@@ -67,15 +76,10 @@ class DynamicReLU(WithOperator):
         self.hyper.reset_parameters(rng)
 
     def forward(self, x: Tensor) -> Tensor:
-        rank = len(x.shape)
-        if rank not in (SEQUENCE_RANK, IMAGE_RANK) or x.shape[1] != self.channels:
-            raise ShapeError(
-                f"input of shape {list(x.shape)} does not fit an activation of {self.channels} channels: "
-                f"give (N, {self.channels}, L) or (N, {self.channels}, H, W)."
-            )
+        check_input(x, self.channels)
         if self.takes_fused(x):
             return self._activate_fused(x)
-        if rank == IMAGE_RANK:
+        if len(x.shape) == IMAGE_RANK:
             return self._activate(x)
         # A sequence is an image of one row, so that "the last axis" means the same to both.
         return self._activate(x.unsqueeze(2)).squeeze(2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from dyrelu.data.dataset import ImageDataset
-from dyrelu.training.recipes import Recipe, Selection
+from dyrelu.training.recipes import RECIPES, Recipe, Selection
 
 __all__ = ["Convolution", "resumed_note", "run_notes"]
 
@@ -18,8 +18,14 @@ class Convolution(Enum):
 
 
 def run_notes(recipe: Recipe, dataset: ImageDataset, ranks: int = 1) -> tuple[str, ...]:
-    """One sentence for each departure from: the last epoch, a held-out validation part, one process."""
+    """One sentence for each departure from: its rates, the last epoch, a validation part, one process."""
     notes = []
+    named = RECIPES.get(recipe.name)
+    if named is not None and recipe.hyper_lr_scale != named.hyper_lr_scale:
+        notes.append(
+            f"The learning rate of hyper functions is {recipe.hyper_lr_scale:g} of the trunk's, where the "
+            f"{recipe.name} recipe has {named.hyper_lr_scale:g}."
+        )
     if recipe.select is Selection.BEST_ON_TEST:
         notes.append(
             f"The {recipe.name} recipe evaluates the test images after every epoch and keeps the best "

@@ -167,6 +167,26 @@ def test_dyrelu_b_costs_six_operations_an_element_and_its_hyper_function() -> No
     assert total.flops == 7 * elements + linears + scalars
 
 
+def test_squeeze_and_excitation_costs_three_operations_an_element_and_its_linears() -> None:
+    """Per element 1 multiplication, 1 ReLU, and 1 in pooling."""
+    channels, side = 64, 32
+    total = count(trace(build("se_relu")(channels), (channels, side, side)))
+    hidden = channels // 8
+    linears = 2 * (channels * hidden + hidden * channels) + hidden + channels
+    assert total.unknown == ()
+    assert total.macs == 2 * channels * hidden
+    assert total.flops == 3 * channels * side * side + linears + hidden + 4 * channels
+
+
+def test_a_static_maxout_costs_six_operations_an_element() -> None:
+    """As DyReLU-B without its pool: 2 multiplications, 3 additions, 1 ReLU, and a few a channel."""
+    channels, side = 64, 32
+    total = count(trace(build("static_maxout")(channels), (channels, side, side)))
+    assert total.unknown == ()
+    # alpha, and two differences folded.
+    assert (total.macs, total.flops) == (0, 6 * channels * side * side + 3 * channels)
+
+
 @pytest.mark.parametrize(("variant", "per_element"), [("relu", 1), ("relu_parallel", 1), ("identity", 0)])
 def test_references_count_what_they_stand_for(variant: str, per_element: int) -> None:
     """Whichever kernel runs: a trace of the operator itself would show an unknown one."""

@@ -36,7 +36,7 @@ LAYERS = (
     ("decision", "selftest"),
     ("gate",),
     ("presets", "report"),
-    ("history",),
+    ("history", "verify"),
     ("inject",),
     ("export", "subjects", "engines", "metrics", "measure", "messages", "profile_messages", "run_folder"),
     ("device", "loading"),
@@ -102,6 +102,12 @@ def test_one_place_knows_the_subject(module: str, path: Path) -> None:
 def test_dyrelu_knows_nothing_of_bench() -> None:
     for path in (ROOT / "dyrelu").rglob("*.py"):
         assert not {name for name in imported(path) if name.split(".")[0] == "bench"}, path
+
+
+def test_neither_package_knows_what_stands_above_both() -> None:
+    for package in ("bench", "dyrelu"):
+        for path in (ROOT / package).rglob("*.py"):
+            assert not {name for name in imported(path) if name.split(".")[0] == "seed_notebook"}, path
 
 
 def test_the_command_line_loads_without_paddle() -> None:

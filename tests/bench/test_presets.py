@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bench.errors import BenchError, InputError, UsageError
 from bench.presets import Changes, load_preset, preset_names, with_changes
-from bench.presets.schema import ModelsSpec
+from bench.presets.schema import DyReLUSpec, ModelsSpec, Options
 
 pytestmark = pytest.mark.nopaddle
 
@@ -34,6 +35,27 @@ def test_the_quick_preset_is_what_the_issue_asks_for() -> None:
     assert preset.train.target == 0.97
 
 
+@pytest.mark.parametrize("name", ["cifar10-controls", "cifar10-a-study-zero", "cifar10-a-study-slow"])
+def test_the_studies_train_what_cifar10_trains(name: str) -> None:
+    main, study = load_preset("cifar10"), load_preset(name)
+    assert main.train is not None
+    assert study.train is not None
+    own = {"seeds": main.train.seeds, "hyper_lr_scale": main.train.hyper_lr_scale}
+    assert msgspec.structs.replace(study.train, **own) == main.train
+    network, other = main.subjects[0], study.subjects[0]
+    assert isinstance(other, DyReLUSpec)
+    own = {"variants": network.variants, "options": getattr(network, "options", None)}
+    assert msgspec.structs.replace(other, **own) == network
+
+
+def test_each_arm_of_the_study_of_a_changes_one_thing() -> None:
+    main, zero, slow = map(load_preset, ("cifar10", "cifar10-a-study-zero", "cifar10-a-study-slow"))
+    options = [preset.subjects[0].options for preset in (main, zero, slow)]  # type: ignore[union-attr]  # ours
+    assert options == [Options(), Options(zero_init=True), Options()]
+    scales = [preset.train.hyper_lr_scale for preset in (main, zero, slow) if preset.train]
+    assert scales == [None, None, 0.1]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
@@ -43,6 +65,7 @@ def test_the_quick_preset_is_what_the_issue_asks_for() -> None:
         ("depth = 8", "depth = 0", "depth"),
         ("batches = [1,", "batches = [0,", "measure.batches"),
         ("blocks = 15", "blocks = nine", "not valid TOML"),
+        ("seeds = [0]", "seeds = [0]\nhyper_lr_scale = 0", "train.hyper_lr_scale"),
         ("batches = [1, 8", "batches = [8, 8", "names 8 twice"),
         ('family = "resnet_cifar"', 'family = "vgg"', "family"),
         ("classes = 10", "clases = 10", "unknown key 'clases' in [subjects]; it takes batches, classes"),

@@ -17,7 +17,7 @@ from tests.dyrelu.cases import gradient, random_input
 
 pytestmark = pytest.mark.usefixtures("each_kernel")
 
-DYNAMIC = [name for name in names() if "reduction" in options(name)]
+DYNAMIC = [name for name in names() if {"reduction", "k"} <= set(options(name))]
 
 
 def dynamic(name: str, channels: int, **values: OptionValue) -> DynamicReLU:
@@ -54,6 +54,8 @@ def test_shape_and_gradient_of_every_variant(name: str, shape: tuple[int, ...]) 
         ("dyrelu_a", 556),
         ("dyrelu_b", 2824),
         ("dyrelu_c", 2889),
+        ("se_relu", 1096),
+        ("static_maxout", 256),
     ],
 )
 def test_parameters_at_64_channels(name: str, count: int) -> None:
@@ -115,6 +117,10 @@ class TestFactory:
             ("dyrelu_c", {"tau": 0.0}, "tau must be a positive number, but is 0.0"),
             ("dyrelu_c", {"tau": float("nan")}, "tau must be a positive number, but is nan"),
             ("dyrelu_c", {"k": 1}, "k must be a whole number"),
+            ("se_relu", {"reduction": 0}, "reduction must be a whole number"),
+            ("se_relu", {"k": 3}, r"'se_relu' has no option 'k': it takes reduction, zero_init, min_hidden"),
+            ("static_maxout", {"k": 1}, "k must be a whole number"),
+            ("static_maxout", {"reduction": 8}, r"'static_maxout' has no option 'reduction': it takes k"),
         ],
     )
     def test_a_bad_option_gets_a_sentence(
@@ -130,7 +136,7 @@ class TestFactory:
             build("relu")(0)
 
 
-@pytest.mark.parametrize("name", DYNAMIC)
+@pytest.mark.parametrize("name", [*DYNAMIC, "se_relu", "static_maxout"])
 @pytest.mark.parametrize("shape", [(2, 4), (2, 5, 3), (2, 5, 3, 3), (4,), (2, 4, 2, 2, 2)], ids=str)
 def test_a_bad_shape_gets_a_sentence(name: str, shape: tuple[int, ...]) -> None:
     with pytest.raises(ShapeError, match=r"does not fit an activation of 4 channels: give \(N, 4, L\)"):

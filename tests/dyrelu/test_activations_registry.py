@@ -24,6 +24,8 @@ def test_names() -> None:
         "relu",
         "relu6",
         "relu_parallel",
+        "se_relu",
+        "static_maxout",
     )
 
 
@@ -37,6 +39,8 @@ def test_names() -> None:
         ("dyrelu_a", COMMON),
         ("dyrelu_b", COMMON),
         ("dyrelu_c", (*COMMON, "spatial", "tau")),
+        ("se_relu", ("reduction", "zero_init", "min_hidden")),
+        ("static_maxout", ("k",)),
     ],
 )
 def test_options(name: str, expected: tuple[str, ...]) -> None:

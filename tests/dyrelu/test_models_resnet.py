@@ -14,6 +14,7 @@ from dyrelu.activations import build, names
 from dyrelu.activations.base import DynamicReLU
 from dyrelu.errors import OptionError, ShapeError
 from dyrelu.models import ResNet, ResNetConfig, Stem, resnet18, resnet50
+from dyrelu.training.initialisation import hyper_layers
 
 #: The CIFAR ResNet-18 of the reference figures: trainable parameters, and those with BN statistics.
 REFERENCE_COUNTS = {
@@ -106,13 +107,8 @@ def test_every_site_has_a_layer_of_its_own() -> None:
 
 
 def trunk_names(network: nn.Layer) -> list[str]:
-    own = {
-        id(parameter)
-        for layer in network.sublayers()
-        if isinstance(layer, DynamicReLU)
-        for parameter in layer.parameters()
-    }
-    return [name for name, parameter in network.named_parameters() if id(parameter) not in own]
+    own = tuple(f"{name}." for name in hyper_layers(network))
+    return [name for name, _ in network.named_parameters() if not name.startswith(own)]
 
 
 @pytest.mark.parametrize("make", [resnet18, resnet50, models.resnet_cifar])

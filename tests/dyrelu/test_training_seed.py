@@ -203,6 +203,12 @@ def test_an_ordinary_run_has_nothing_to_say(tmp_path: Path) -> None:
     assert run_notes(job.recipe, job.dataset) == ()
 
 
+def test_another_rate_than_the_recipes_is_said() -> None:
+    slow = recipe("standard", hyper_lr_scale=0.1)
+    said = "The learning rate of hyper functions is 0.1 of the trunk's, where the standard recipe has 0.25."
+    assert run_notes(slow, tiny_dataset()) == (said,)
+
+
 def test_another_split_than_the_recipes_is_refused(tmp_path: Path) -> None:
     job = replace(best_job(tmp_path), dataset=tiny_dataset())
     with pytest.raises(
