@@ -12,11 +12,16 @@ from dyrelu.activations import build
 from dyrelu.data import ImageDataset, cifar10
 from dyrelu.models import resnet18, resnet_cifar
 from dyrelu.training import initialise, load_weights
-from seed_notebook.count_defects import absent_module, parameters, stems, weight_decay
-from seed_notebook.crop_defect import small_crops
-from seed_notebook.figures import Computed, Figure
-from seed_notebook.layer_defects import kept_graph, random_streams, shared_coefficients, spatial_softmax
-from seed_notebook.metric_defects import batch_averages, best_of_epochs
+from tests.studies.notebook.count_defects import absent_module, parameters, stems, weight_decay
+from tests.studies.notebook.crop_defect import small_crops
+from tests.studies.notebook.figures import Computed, Figure
+from tests.studies.notebook.layer_defects import (
+    kept_graph,
+    random_streams,
+    shared_coefficients,
+    spatial_softmax,
+)
+from tests.studies.notebook.metric_defects import batch_averages, best_of_epochs
 
 __all__ = ["compute_all", "data_free", "on_images"]
 

@@ -13,13 +13,13 @@ from bench.training_run import read_training_runs
 from dyrelu.activations import build
 from dyrelu.data import cifar10
 from dyrelu.data.dataset import Normalisation
-from seed_notebook import layers
-from seed_notebook.compute import on_images
-from seed_notebook.count_defects import absent_module, parameters, stems, weight_decay
-from seed_notebook.crop_defect import small_crops
-from seed_notebook.figures import Computed, Figure, load_computed
-from seed_notebook.layer_defects import kept_graph, random_streams, shared_coefficients
-from seed_notebook.metric_defects import batch_averages, best_of_epochs, expected_maximum
+from tests.studies.notebook import layers
+from tests.studies.notebook.compute import on_images
+from tests.studies.notebook.count_defects import absent_module, parameters, stems, weight_decay
+from tests.studies.notebook.crop_defect import small_crops
+from tests.studies.notebook.figures import Computed, Figure, load_computed
+from tests.studies.notebook.layer_defects import kept_graph, random_streams, shared_coefficients
+from tests.studies.notebook.metric_defects import batch_averages, best_of_epochs, expected_maximum
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "reports/published"

@@ -13,7 +13,7 @@ from bench.record import Fact
 from dyrelu.activations import build
 from dyrelu.models import resnet18
 from dyrelu.training.optimiser import parameter_groups
-from seed_notebook.figures import Figure
+from tests.studies.notebook.figures import Figure
 
 __all__ = ["absent_module", "parameters", "stems", "weight_decay"]
 

@@ -62,5 +62,5 @@ def load_stopwatch(folder: Path) -> Stopwatch | None:
         return msgspec.json.decode(path.read_bytes(), type=Stopwatch)
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{path}: is damaged ({error}); make it with `python -m seed_notebook time`"
+            f"{path}: is damaged ({error}); make it with `python -m tests.studies.notebook time`"
         ) from error

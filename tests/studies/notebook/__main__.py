@@ -1,4 +1,4 @@
-"""`python -m seed_notebook`: computes, times and writes the page of the notebook's defects."""
+"""`python -m tests.studies.notebook`: computes, times and writes the page of the notebook's defects."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from bench.cli.options import need_paddle
 from bench.errors import BenchError, InputError
 from bench.storage import SUITE_FILE
 from dyrelu.errors import DyReLUError
-from seed_notebook.page import PAGE_FILE, write_page
+from tests.studies.notebook.page import PAGE_FILE, write_page
 
 __all__ = ["app"]
 
-_ROOT = Path(__file__).parents[1]
+_ROOT = Path(__file__).parents[3]
 _PRESET = "preset.toml"
 _PUBLISHED = _ROOT / "reports/published"
 # The larger images' curves, once they are published: the small ones are nearly always right.
@@ -46,8 +46,8 @@ Weights = Annotated[
 def compute(folder: Folder, data_file: DataFile = None, logs: Logs = _LOGS, weights: Weights = None) -> None:
     """Compute whatever needs no clock: about a minute."""
     need_paddle("compute")
-    from seed_notebook.compute import compute_all
-    from seed_notebook.figures import COMPUTED_FILE, save_computed
+    from tests.studies.notebook.compute import compute_all
+    from tests.studies.notebook.figures import COMPUTED_FILE, save_computed
 
     save_computed(compute_all(data_file, logs, weights), folder)
     print(folder / COMPUTED_FILE)
@@ -61,8 +61,8 @@ def time_command(folder: Folder, data_file: DataFile = None) -> None:
     if not preset.is_file():
         raise InputError(f"{preset}: there is none; give the folder of the page, which holds it")
     from dyrelu.data import cifar10
-    from seed_notebook.loader_passes import take_passes
-    from seed_notebook.stopwatch import STOPWATCH_FILE, save_stopwatch
+    from tests.studies.notebook.loader_passes import take_passes
+    from tests.studies.notebook.stopwatch import STOPWATCH_FILE, save_stopwatch
 
     images = cifar10.load(data_file).test.images[:_PASS_IMAGES]
     save_stopwatch(take_passes(images), folder)
@@ -96,10 +96,10 @@ def main() -> None:
     try:
         app()
     except BenchError as error:
-        print(f"seed_notebook: {error}", file=sys.stderr)
+        print(f"notebook: {error}", file=sys.stderr)
         sys.exit(int(error.exit_status))
     except DyReLUError as error:
-        print(f"seed_notebook: {error}", file=sys.stderr)
+        print(f"notebook: {error}", file=sys.stderr)
         sys.exit(2)
 
 

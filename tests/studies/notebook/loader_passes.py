@@ -14,8 +14,8 @@ from paddle.io import DataLoader, Dataset
 
 from bench.environment import collect
 from dyrelu.data.dataset import Images
-from seed_notebook.networks import notebook_c, relu, relu_stock_stem
-from seed_notebook.stopwatch import Pass, Stopwatch
+from tests.studies.notebook.networks import notebook_c, relu, relu_stock_stem
+from tests.studies.notebook.stopwatch import Pass, Stopwatch
 
 __all__ = ["take_passes"]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from bench.errors import InputError
-from seed_notebook.figures import COMPUTED_FILE, CSV_FILE, Computed, Figure, load_computed
-from seed_notebook.page import PAGE_FILE, TITLES, page, write_page
-from seed_notebook.timed_sections import Timed
+from tests.studies.notebook.figures import COMPUTED_FILE, CSV_FILE, Computed, Figure, load_computed
+from tests.studies.notebook.page import PAGE_FILE, TITLES, page, write_page
+from tests.studies.notebook.timed_sections import Timed
 
 nopaddle = pytest.mark.nopaddle
 ROOT = Path(__file__).parents[2]
@@ -63,7 +63,7 @@ def test_what_is_not_timed_says_so(computed: Computed) -> None:
 def test_a_figure_that_is_not_there_is_named(computed: Computed, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no figure nothing of defect 3; compute it anew"):
         computed.value(3, "nothing")
-    with pytest.raises(InputError, match="make it with `python -m seed_notebook compute`"):
+    with pytest.raises(InputError, match=r"make it with `python -m tests\.studies\.notebook compute`"):
         load_computed(tmp_path)
     (tmp_path / COMPUTED_FILE).write_text('{"figures": 1}')
     with pytest.raises(InputError, match="is damaged"):
@@ -74,14 +74,14 @@ def test_a_figure_that_is_not_there_is_named(computed: Computed, tmp_path: Path)
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("report", "nowhere"), "make it with `python -m seed_notebook compute`"),
+        (("report", "nowhere"), "make it with `python -m tests.studies.notebook compute`"),
         (("time", "nowhere"), "give the folder of the page, which holds it"),
         (("compute", "nowhere", "--data-file", "nothing.tar.gz"), "does not exist"),
     ],
 )
 def test_bad_input_is_one_sentence(arguments: tuple[str, ...], said: str) -> None:
     process = subprocess.run(
-        [sys.executable, "-m", "seed_notebook", *arguments],
+        [sys.executable, "-m", "tests.studies.notebook", *arguments],
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -89,7 +89,7 @@ def test_bad_input_is_one_sentence(arguments: tuple[str, ...], said: str) -> Non
         check=False,
     )
     assert process.returncode == 2
-    lines = [line for line in process.stderr.splitlines() if line.startswith("seed_notebook: ")]
+    lines = [line for line in process.stderr.splitlines() if line.startswith("notebook: ")]
     assert len(lines) == 1
     assert said in lines[0]
     assert "Traceback" not in process.stderr

@@ -11,7 +11,7 @@ from scipy import integrate, stats
 
 from bench.report.accuracy import standard_error
 from bench.training_run import TrainingRun
-from seed_notebook.figures import Figure
+from tests.studies.notebook.figures import Figure
 
 __all__ = ["batch_averages", "best_of_epochs", "expected_maximum"]
 

@@ -15,7 +15,7 @@ from dyrelu.data.dataset import Images, Normalisation
 from dyrelu.data.resized_crop import ResizedCrop, draw_boxes
 from dyrelu.models import resnet_cifar
 from dyrelu.training import initialise
-from seed_notebook.figures import Figure
+from tests.studies.notebook.figures import Figure
 
 __all__ = ["small_crops"]
 

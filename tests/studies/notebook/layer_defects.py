@@ -14,8 +14,8 @@ from dyrelu.activations.dyrelu_c import DyReLUC
 from dyrelu.data.dataset import FloatImages
 from dyrelu.models import resnet18
 from dyrelu.training import initialise
-from seed_notebook.figures import Figure
-from seed_notebook.layers import ChannelWise, K, Spatial, misaligned, shared, spatial_map
+from tests.studies.notebook.figures import Figure
+from tests.studies.notebook.layers import ChannelWise, K, Spatial, misaligned, shared, spatial_map
 
 __all__ = ["kept_graph", "random_streams", "shared_coefficients", "spatial_softmax"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.report.layout import table
-from seed_notebook.figures import Computed
+from tests.studies.notebook.figures import Computed
 
 __all__ = ["averages", "best_epoch"]
 

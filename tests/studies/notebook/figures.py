@@ -67,7 +67,7 @@ def save_computed(computed: Computed, folder: Path) -> None:
 def load_computed(folder: Path) -> Computed:
     """Raises InputError naming the file, and the remedy."""
     path = folder / COMPUTED_FILE
-    remedy = "make it with `python -m seed_notebook compute`"
+    remedy = "make it with `python -m tests.studies.notebook compute`"
     try:
         return msgspec.json.decode(path.read_bytes(), type=Computed)
     except OSError as error:

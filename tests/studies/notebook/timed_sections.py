@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from bench.environment import Environment
 from bench.report.formats import estimate, exact, ratio
 from bench.report.layout import table
-from seed_notebook.stopwatch import Stopwatch
-from seed_notebook.timed import Measured
+from tests.studies.notebook.stopwatch import Stopwatch
+from tests.studies.notebook.timed import Measured
 
 __all__ = ["Timed", "formulations", "machine", "throughputs"]
 
-_MISSING = "*Not timed yet: `python -m seed_notebook time FOLDER` on a quiet machine fills this in.*"
+_MISSING = "*Not timed yet: `python -m tests.studies.notebook time FOLDER` on a quiet machine fills this in.*"
 _NAMES = {
     "relu": "ReLU, 3x3 stem",
     "relu_stock_stem": "ReLU, stock stem",

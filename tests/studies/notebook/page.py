@@ -9,10 +9,10 @@ from pathlib import Path
 from bench.report import write_report
 from bench.report.layout import bullets
 from bench.storage import SUITE_FILE, write_atomically
-from seed_notebook import metric_sections, sections, timed_sections
-from seed_notebook.figures import CSV_FILE, Computed, figures_csv, load_computed
-from seed_notebook.stopwatch import load_stopwatch
-from seed_notebook.timed import load_measured
+from tests.studies.notebook import metric_sections, sections, timed_sections
+from tests.studies.notebook.figures import CSV_FILE, Computed, figures_csv, load_computed
+from tests.studies.notebook.stopwatch import load_stopwatch
+from tests.studies.notebook.timed import load_measured
 
 __all__ = ["PAGE_FILE", "TITLES", "page", "write_page"]
 
@@ -87,8 +87,8 @@ def _opening(computed: Computed, timed: timed_sections.Timed) -> str:
         "This project grew from a notebook that compares ResNet-18 with ReLU and with DyReLU-A, B and C on "
         "CIFAR-10, on one V100 and from one seed. Ten things in it don't hold. Each is shown below by a "
         "measurement or a computation; the layers that repeat a mistake were written anew for that "
-        "(`seed_notebook/layers.py`). What its best accuracies are worth is not the subject here: they are "
-        "the targets of the preset `seed`.\n\n" + bullets(facts)
+        "(`tests/studies/notebook/layers.py`). What its best accuracies are worth is not the subject here: "
+        "they are the targets of the preset `seed`.\n\n" + bullets(facts)
     )
 
 
@@ -96,10 +96,12 @@ def _remake() -> str:
     return (
         "## Remake\n\n"
         "```sh\n"
-        "python -m seed_notebook compute FOLDER   # a minute; wants the CIFAR-10 archive (DYRELU_CIFAR10)\n"
-        "python -m seed_notebook time FOLDER      # ten minutes, on a machine that does nothing else\n"
-        "python -m seed_notebook report FOLDER    # seconds; needs neither\n"
-        "python -m seed_notebook make FOLDER      # all three\n"
+        "# a minute; wants the CIFAR-10 archive (DYRELU_CIFAR10):\n"
+        "python -m tests.studies.notebook compute FOLDER\n"
+        "# ten minutes, on a machine that does nothing else:\n"
+        "python -m tests.studies.notebook time FOLDER\n"
+        "python -m tests.studies.notebook report FOLDER    # seconds; needs neither\n"
+        "python -m tests.studies.notebook make FOLDER      # all three\n"
         "```\n\n"
         "All figures are in `figures.csv`; the harness's own report of what it measured is `report.md`, once "
         "it has."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dyrelu.activations import build
 from dyrelu.models import ResNet, resnet18
 from dyrelu.models.blocks import ActivationLayer
-from seed_notebook.layers import ChannelWise, Spatial
+from tests.studies.notebook.layers import ChannelWise, Spatial
 
 __all__ = [
     "notebook_b",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench.report.formats import amount, exact, percent
 from bench.report.layout import table
-from seed_notebook.figures import Computed
+from tests.studies.notebook.figures import Computed
 
 __all__ = [
     "PRINTED_THROUGHPUT",
