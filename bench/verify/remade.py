@@ -18,8 +18,11 @@ from bench.verify.findings import Findings
 __all__ = ["check_report", "generated_files"]
 
 # What `write_report` can write.
-_TEXTS = ("report.md", "comparison.csv", "results.csv", "training.csv", "tipc.jsonl", "targets.csv")
+_TABLES = ("comparison.csv", "results.csv", "training.csv", "batches.csv", "targets.csv")
+_TEXTS = ("report.md", "report.html", *_TABLES, "tipc.jsonl")
 _PLOTS = "plots"
+# What matplotlib has a part in.
+_DRAWN = (_PLOTS, "report.html")
 _SHOWN = 70
 
 
@@ -50,9 +53,9 @@ def check_report(folder: Path, matplotlib: str) -> Findings:
             *(f"{name}: is there, but suite and logs don't make it" for name in there if name not in made),
         ]
         for name in there:
-            if name in made and (redraws or not name.startswith(_PLOTS)):
+            if name in made and (redraws or not name.startswith(_DRAWN)):
                 problems += [f"{name}: {text}" for text in _differences(folder / name, made[name])]
-    note = f"{_PLOTS}/: not redrawn, since matplotlib {matplotlib} drew them; by digest only"
+    note = f"{' and '.join(_DRAWN)}: not redrawn, since matplotlib {matplotlib} drew them; by digest only"
     return Findings(tuple(problems), () if redraws else (note,))
 
 
