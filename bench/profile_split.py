@@ -72,6 +72,14 @@ class Split:
         return abs(self.unexplained.value) / whole if whole else float("nan")
 
     @property
+    def doubt(self) -> str:
+        """Why there may be nothing to be split; empty where there is."""
+        if self.tells:
+            return ""
+        few = "there are too few blocks to tell the difference from noise"
+        return "the difference is within the noise" if self.difference.has_interval else few
+
+    @property
     def tells(self) -> bool:
         """Whether there is a difference to be split: its interval does not hold 0."""
         found = self.difference

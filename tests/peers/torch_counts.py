@@ -39,6 +39,9 @@ def _fvcore(model: nn.Module, shape: tuple[int, ...]) -> dict[str, Any]:
 def _calflops(model: nn.Module, shape: tuple[int, ...]) -> dict[str, Any]:
     from calflops import calculate_flops
 
+    if not list(model.parameters()):
+        # It asks a model's first parameter for the device.
+        model.register_parameter("unused", nn.Parameter(torch.zeros(1)))
     with contextlib.redirect_stdout(io.StringIO()):
         flops, macs, _ = calculate_flops(
             model, input_shape=shape, print_results=False, print_detailed=False, output_as_string=False

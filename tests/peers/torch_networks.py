@@ -137,8 +137,9 @@ LAYERS: dict[str, Callable[[], nn.Module]] = {
     "Linear 6 to 5": lambda: nn.Linear(6, 5),
     "batch norm": lambda: nn.BatchNorm2d(4),
     "ReLU layer": nn.ReLU,
-    "ReLU function": lambda: Of(F.relu),
-    "sigmoid function": lambda: Of(torch.sigmoid),
+    # Looked up when they run: a tool may have put a counter in a function's place by then.
+    "ReLU function": lambda: Of(lambda x: F.relu(x)),
+    "sigmoid function": lambda: Of(lambda x: torch.sigmoid(x)),
     "softmax function": lambda: Of(lambda x: F.softmax(x, dim=-1)),
     "average pool to 1x1": lambda: nn.AdaptiveAvgPool2d(1),
     "multiply": lambda: Of(lambda x: x * x),

@@ -130,7 +130,7 @@ def _split(split: Split) -> str:
     lines += [(escape(part.name), part.time, escape(part.how)) for part in split.parts]
     lines += [("**Unexplained**", split.unexplained, "the difference less its parts")]
     body = [
-        [name, how, _estimate(time), percent(time.value / found.value) if found.value and time.n else ""]
+        [name, how, _estimate(time), percent(time.value / found.value) if split.tells and time.n else ""]
         for name, time, how in lines
     ]
     text = table(["Part", "Measured by", "ms a step", "of the difference"], body, 2)
@@ -138,7 +138,7 @@ def _split(split: Split) -> str:
     said = f"{percent(abs(split.unexplained.value) / step)} of a step" if split.unexplained.n else "unknown"
     after = f"What is unexplained is {said} of {escape(split.reference.case.variant)}."
     if not split.tells:
-        after += " The difference is within the noise: its parts are no better known than it is."
+        after += f" {split.doubt.capitalize()}: its parts are no better known than it is."
     return f"{title}\n\n{text}\n\n{after}"
 
 

@@ -86,5 +86,6 @@ def _split_line(split: Split) -> str:
     found = f"{names}: {split.difference.value:+.3f} ms a step"
     if not split.unexplained.n:
         return found
-    left = f"{amount(abs(split.unexplained.value))} ms of it unexplained ({percent(split.unexplained_share)})"
-    return f"{found}, {left}{'' if split.tells else '; the difference is within the noise'}"
+    left = f"{found}, {amount(abs(split.unexplained.value))} ms of it unexplained"
+    # A share of what may be nothing says nothing.
+    return f"{left} ({percent(split.unexplained_share)})" if split.tells else f"{left}; {split.doubt}"
