@@ -35,6 +35,7 @@ LAYERS = (
     ("history",),
     ("inject",),
     ("export", "subjects", "engines", "metrics", "measure", "messages", "run_folder"),
+    ("bfloat16",),
     ("device", "loading"),
     ("schedule", "journal", "assemble", "launch", "worker", "failures", "parity", "fact_taking", "examining"),
     ("plan",),
@@ -46,7 +47,7 @@ LAYERS = (
     ("__main__", "study"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-MAY_IMPORT_PADDLE = {"subjects", "export", "engines", "metrics", "worker"}
+MAY_IMPORT_PADDLE = {"subjects", "export", "engines", "metrics", "bfloat16", "worker"}
 
 
 def modules() -> list[tuple[str, Path]]:
