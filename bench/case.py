@@ -15,9 +15,14 @@ Positive = Annotated[int, Meta(ge=1, le=1_000_000)]
 
 
 class DType(StrEnum):
-    """Element type of inputs, weights and arithmetic."""
+    """Element type of the arithmetic; a model's input and output are float32 throughout.
+
+    In bfloat16 an engine computes what it can so, and the rest, sums and what it has no such kernel for, in
+    float32.
+    """
 
     FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
 
 
 class Case(msgspec.Struct, frozen=True, order=True, forbid_unknown_fields=True):

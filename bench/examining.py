@@ -49,7 +49,7 @@ def _facts(
     title = f"{engines.engine(reference).title} on plain operators"
 
     def classes(kernel: str = "") -> Array:
-        bind = models.load(asked.engine, task.subject, task.variant, kernel)
+        bind = models.load(asked.engine, task.subject, task.variant, kernel, asked.dtype)
         found = []
         for batch in images.batches(asked.batch):
             alive()
@@ -67,7 +67,7 @@ def _facts(
         expected = np.load(file)
     else:
         raise ParityError(f"{title} gave no classes of the test images to compare with")
-    agreeing = check_agreement(own, expected, protocol, title)
+    agreeing = check_agreement(own, expected, protocol, title, asked.dtype)
     return (
         Fact(TEST_CORRECT, Unit.COUNT, int((own == images.labels).sum())),
         Fact(TEST_AGREEING, Unit.COUNT, agreeing),

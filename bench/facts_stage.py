@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from bench import engines
-from bench.case import Case
+from bench.case import Case, DType
 from bench.errors import WorkerError
 from bench.journal import ExaminationEntry, FactsEntry, VariantEntry
 from bench.messages import (
@@ -60,11 +60,12 @@ def _tasks(cases: tuple[Case, ...], test_images: Mapping[str, str]) -> list[Fact
         used.setdefault(case.subject, {})[case.engine] = None
     variants = dict.fromkeys((case.subject, case.variant, case.image) for case in cases)
     references = (
-        msgspec.structs.replace(case, engine=engines.engine(case.engine).reference) for case in cases
+        msgspec.structs.replace(case, engine=engines.engine(case.engine).reference, dtype=DType.FLOAT32)
+        for case in cases
     )
-    grouped: dict[tuple[str, str, str], list[Case]] = {}
+    grouped: dict[tuple[str, DType, str, str], list[Case]] = {}
     for case in dict.fromkeys((*references, *cases)):
-        grouped.setdefault((case.engine, case.subject, case.variant), []).append(case)
+        grouped.setdefault((case.engine, case.dtype, case.subject, case.variant), []).append(case)
     return [
         *(
             FactsTask(subject, variant, (), image, tuple(used[subject]))
@@ -77,7 +78,7 @@ def _tasks(cases: tuple[Case, ...], test_images: Mapping[str, str]) -> list[Fact
                 tuple(sorted(found, key=lambda case: case.batch)),
                 examination=_examination(found, test_images.get(f"{subject}/{variant}")),
             )
-            for (_, subject, variant), found in grouped.items()
+            for (_, _, subject, variant), found in grouped.items()
         ),
     ]
 

@@ -11,7 +11,8 @@ from urllib.parse import quote
 import numpy as np
 
 from bench import engines
-from bench.case import Case
+from bench.bfloat16 import bfloat16_lack
+from bench.case import Case, DType
 from bench.engines import Job, Prepared
 from bench.errors import EngineUnavailable
 from bench.messages import Request
@@ -40,11 +41,11 @@ class Models:
         self._note = note
         self._subjects: dict[str, Subject] = {spec.name: open_subject(spec) for spec in request.subjects}
         self._images = {spec.name: tuple(spec.image) for spec in request.subjects}
-        self._loaded: dict[tuple[str, str, str, str], Callable[[Array], Prepared]] = {}
+        self._loaded: dict[tuple[str, str, str, str, DType], Callable[[Array], Prepared]] = {}
 
     def prepare(self, case: Case, kernel: str = "") -> Prepared:
         """A case ready to run, on another kernel than its own if one is named."""
-        return self.load(case.engine, case.subject, case.variant, kernel)(_batch(case))
+        return self.load(case.engine, case.subject, case.variant, kernel, case.dtype)(_batch(case))
 
     def prepare_layer(self, case: Case) -> tuple[Prepared, Any]:
         """As `prepare`, on an engine of its own, with the layer that it was given.
@@ -58,29 +59,39 @@ class Models:
             image=self._images[case.subject],
             folder=self.folder(case.subject, case.variant) / case.engine,
             threads=self._request.threads,
+            dtype=case.dtype,
         )
         with running(chosen):
             bind = engines.engine(case.engine).load(job)
         return bind(_batch(case)), layer
 
-    def load(self, engine: str, subject: str, variant: str, kernel: str = "") -> Callable[[Array], Prepared]:
+    def load(
+        self, engine: str, subject: str, variant: str, kernel: str = "", dtype: DType = DType.FLOAT32
+    ) -> Callable[[Array], Prepared]:
         """A model on an engine, which binds it to a batch. Raises EngineUnavailable."""
         found = engines.engine(engine)
-        if reason := found.unavailable():
+        if reason := found.unavailable() or self._lack(engine, dtype):
             raise EngineUnavailable(reason)
         chosen = kernel or (self.kernel(subject, variant) if found.custom_operators else PLAIN)
-        key = (engine, subject, variant, chosen)
+        key = (engine, subject, variant, chosen, dtype)
         if key not in self._loaded:
             job = Job(
                 build=lambda: self.build(subject, variant, chosen),
                 image=self._images[subject],
                 folder=self.folder(subject, variant) / engine,
                 threads=self._request.threads,
+                dtype=dtype,
             )
             # Not only while building: a program that was saved with operators needs them when it is loaded.
             with running(chosen):
                 self._loaded[key] = found.load(job)
         return self._loaded[key]
+
+    def _lack(self, engine: str, dtype: DType) -> str:
+        """Why the engine can't compute in this type here; empty where it can."""
+        if dtype is not DType.BFLOAT16:
+            return ""
+        return bfloat16_lack(engine, Path(self._request.folder) / f"bfloat16-{engine}")
 
     def unload(self) -> None:
         """Lets go of every model."""

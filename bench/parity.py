@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.case import DType
 from bench.engines import Prepared
 from bench.failures import ParityError
 from bench.protocol import Protocol
@@ -59,13 +60,20 @@ def load_results(file: Path) -> Results:
         return Results(arrays["output"], arrays.get("gradient"))
 
 
-def check_parity(results: Results, expected: Results, protocol: Protocol, reference: str) -> None:
+def check_parity(
+    results: Results,
+    expected: Results,
+    protocol: Protocol,
+    reference: str,
+    dtype: DType = DType.FLOAT32,
+) -> None:
     """Compares outputs, and gradients where there are any.
 
     The largest difference counts, relative to the largest value expected, within the protocol's tolerances.
     `reference` names the expected one in the message. Raises ParityError.
     """
-    _check("output", results.output, expected.output, protocol.parity_tolerance, reference)
+    tolerance = protocol.bfloat16_tolerance if dtype is DType.BFLOAT16 else protocol.parity_tolerance
+    _check("output", results.output, expected.output, tolerance, reference)
     if results.gradient is not None and expected.gradient is not None:
         _check("gradient", results.gradient, expected.gradient, protocol.gradient_tolerance, reference)
 
@@ -76,13 +84,16 @@ def classes_of(output: Array) -> Array:
     return classes
 
 
-def check_agreement(classes: Array, expected: Array, protocol: Protocol, reference: str) -> int:
+def check_agreement(
+    classes: Array, expected: Array, protocol: Protocol, reference: str, dtype: DType = DType.FLOAT32
+) -> int:
     """On how many test images the classes agree. Raises ParityError where they are too few."""
     agreeing = int((classes == expected).sum())
-    if agreeing < protocol.min_agreement * len(expected):
+    least = protocol.bfloat16_agreement if dtype is DType.BFLOAT16 else protocol.min_agreement
+    if agreeing < least * len(expected):
         raise ParityError(
             f"{len(expected) - agreeing} of {len(expected)} test images get another class than from "
-            f"{reference} (at least {protocol.min_agreement:.1%} have to agree); its time would be no "
+            f"{reference} (at least {least:.1%} have to agree); its time would be no "
             "comparison"
         )
     return agreeing

@@ -49,5 +49,8 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     gradient_tolerance: float = 0.05
     # Share of the test images that an engine has to give the reference's class; 0 where none were asked.
     min_agreement: Share = 0.0
+    # The same two in bfloat16, whose eight bits round by up to 1/256 in every layer.
+    bfloat16_tolerance: float = 0.1
+    bfloat16_agreement: Share = 0.0
     # Whether workers keep what they free (bench/heap.py); sessions before that was known did not.
     retains_memory: bool = False

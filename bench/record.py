@@ -43,9 +43,9 @@ __all__ = [
 ]
 
 # 1: first schema. Optional fields added since need no new number: older files load unchanged, and an older
-#    version refuses a file that has one. They are: Disturbance.gpu, Protocol.min_agreement,
-#    Protocol.retains_memory, Session.pair, Session.ratio_targets, Session.requires_engines, Session.shard,
-#    Session.whole_plan.
+#    version refuses a file that has one. They are: Disturbance.gpu, Protocol.bfloat16_agreement,
+#    Protocol.bfloat16_tolerance, Protocol.min_agreement, Protocol.retains_memory, Session.pair,
+#    Session.ratio_targets, Session.requires_engines, Session.shard, Session.whole_plan.
 SCHEMA_VERSION = 1
 
 # Bounds are checked where a file is read: a figure beyond them was never measured.

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bench.case import DType
 from bench.errors import ExitStatus
 from bench.quality import case_result
 from bench.ratio_target import RatioTarget, TargetKind, TargetMetric
@@ -86,7 +87,11 @@ def missed_targets(suite: Suite) -> Iterator[str]:
 
 def _planned(session: Session) -> Iterator[tuple[RatioTarget, str]]:
     """Each target with each of its variants of which both sides were to be measured."""
-    cases = {(case.subject, case.engine, case.batch, case.variant) for case in session.planned}
+    cases = {
+        (case.subject, case.engine, case.batch, case.variant)
+        for case in session.planned
+        if case.dtype is DType.FLOAT32
+    }
     for target in session.ratio_targets:
         place = (target.subject, target.engine, target.batch)
         for variant in target.variants:
@@ -100,6 +105,7 @@ def _ratio(target: RatioTarget, variant: str, session: Session, records: Iterabl
         record.case.variant: record
         for record in records
         if (record.case.subject, record.case.engine, record.case.batch) == place
+        and record.case.dtype is DType.FLOAT32
     }
     own, other = group.get(variant), group.get(target.against)
     if own is None or other is None:

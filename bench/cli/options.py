@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench import engines
+from bench.case import DType
 from bench.errors import MissingDependency, UsageError
 from bench.presets import Changes, Preset, load_preset, with_changes
 from bench.run_folder import RunFolder, RunRequest
@@ -112,6 +113,11 @@ def resolve(name: str, changes: Changes) -> Preset:
             given_weights(subject, variant)
     for engine in preset.engines:
         engines.engine(engine)
+    able = [name for name in engines.names() if DType.BFLOAT16 in engines.engine(name).dtypes]
+    if unable := [name for name in preset.measure.bfloat16_engines if name not in able]:
+        raise UsageError(
+            f"bfloat16_engines names {unable[0]!r}, which has no bfloat16; choose from {', '.join(able)}"
+        )
     if preset.train is not None and preset.train.recipe not in known_recipes():
         raise UsageError(
             f"unknown recipe {preset.train.recipe!r} in [train]; choose from {', '.join(known_recipes())}"

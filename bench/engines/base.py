@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from bench.case import DType
+
 __all__ = ["Engine", "Job", "Prepared"]
 
 
@@ -18,13 +20,14 @@ class Job:
 
     `image` is the shape of one input without the batch axis; `folder` is private to one model with one set of
     weights and may already hold what an earlier process exported there. Engines that change a layer they
-    export must ask `build` for one of their own.
+    export must ask `build` for one of their own. `dtype` is what the engine is to compute in.
     """
 
     build: Callable[[], Any]
     image: tuple[int, ...]
     folder: Path
     threads: int
+    dtype: DType = DType.FLOAT32
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,8 @@ class Engine(Protocol):
     that names itself runs on those as well while facts are taken, and is held to what it gave there.
     `classifies` is whether its output is that of a model in use, whose classes can be counted.
     `custom_operators` is whether operators of our own run there; where they don't, the model is built of
-    Paddle's, and the record's condition says so.
+    Paddle's, and the record's condition says so. `paddle_tensors` is whether Paddle's allocator holds what it
+    computes with, and so knows its peak. `dtypes` are what it can be asked to compute in.
     """
 
     name: str
@@ -55,6 +59,8 @@ class Engine(Protocol):
     reference: str
     classifies: bool
     custom_operators: bool
+    paddle_tensors: bool
+    dtypes: tuple[DType, ...]
 
     def unavailable(self) -> str:
         """Why this engine can't run here, with the remedy; empty where it can."""

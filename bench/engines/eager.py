@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.case import DType
 from bench.engines.base import Job, Prepared
 from bench.errors import UsageError
 
@@ -31,6 +32,8 @@ class _Eager:
     reference = "eager"
     classifies = True
     custom_operators = True
+    paddle_tensors = True
+    dtypes = (DType.FLOAT32,)
 
     def unavailable(self) -> str:
         return ""

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.case import DType
 from bench.engines.base import Job, Prepared
 from bench.engines.eager import synchroniser
 from bench.export import exported_program
@@ -28,12 +29,17 @@ class _Inference:
     reference = "eager"
     classifies = True
     custom_operators = True
+    paddle_tensors = True
+    dtypes = (DType.FLOAT32, DType.BFLOAT16)
 
     def unavailable(self) -> str:
         return ""
 
     def load(self, job: Job) -> Callable[[np.ndarray[Any, Any]], Prepared]:
-        return bound_predictor(predictor_config(job))
+        config = predictor_config(job)
+        if job.dtype is DType.BFLOAT16:
+            config.enable_mkldnn_bfloat16()
+        return bound_predictor(config)
 
 
 def predictor_config(job: Job) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.case import DType
 from bench.engines.base import Job, Prepared
 from bench.engines.inference import bound_predictor, predictor_config
 
@@ -23,6 +24,8 @@ class _InferenceNative:
     reference = "eager"
     classifies = True
     custom_operators = True
+    paddle_tensors = True
+    dtypes = (DType.FLOAT32,)
 
     def unavailable(self) -> str:
         return ""

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.case import DType
 from bench.engines.base import Job, Prepared
 from bench.export import exported_onnx, missing_packages
 
@@ -27,6 +28,8 @@ class _OnnxRuntime:
     reference = "eager"
     classifies = True
     custom_operators = False
+    paddle_tensors = False
+    dtypes = (DType.FLOAT32,)
 
     def unavailable(self) -> str:
         return missing_packages(("onnxruntime", "paddle2onnx"), "onnx")

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.case import DType
 from bench.engines.base import Job, Prepared
 from bench.engines.inference import bound_predictor, predictor_config
 from bench.errors import EngineUnavailable
@@ -32,6 +33,8 @@ class _TensorRT:
     reference = "eager"
     classifies = True
     custom_operators = False
+    paddle_tensors = True
+    dtypes = (DType.FLOAT32,)
 
     def unavailable(self) -> str:
         if ctypes.util.find_library("nvinfer") is None:

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.case import DType
 from bench.engines.base import Job, Prepared
 from bench.engines.eager import synchroniser
 from bench.errors import UsageError
@@ -37,6 +38,8 @@ class _Training:
     reference = "training"
     classifies = False
     custom_operators = True
+    paddle_tensors = True
+    dtypes = (DType.FLOAT32,)
 
     def unavailable(self) -> str:
         return ""

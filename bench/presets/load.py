@@ -95,6 +95,7 @@ def _checked(preset: Preset, source: str) -> Preset:
         *(("variants", subject.variants) for subject in preset.subjects),
         *(("batches", holder.batches or ()) for holder in (preset.measure, *preset.subjects)),
         *(("engines", holder.engines or ()) for holder in (preset.measure, *preset.subjects)),
+        ("bfloat16_engines", preset.measure.bfloat16_engines),
     ):
         repeated = sorted({str(value) for value in values if list(values).count(value) > 1})
         if repeated:
@@ -110,6 +111,9 @@ def _checked(preset: Preset, source: str) -> Preset:
 def with_changes(preset: Preset, changes: Changes) -> Preset:
     """The preset with the command line's changes. Raises UsageError for those that don't fit it."""
     measure = msgspec.structs.replace(preset.measure, **_given(changes, _MEASURE_FIELDS))
+    if changes.engines is not None:
+        kept = tuple(engine for engine in measure.bfloat16_engines if engine in changes.engines)
+        measure = msgspec.structs.replace(measure, bfloat16_engines=kept)
     subjects, train = preset.subjects, preset.train
     if changes.models is not None:
         subjects, train = (_models(changes),), None

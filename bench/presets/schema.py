@@ -128,6 +128,7 @@ class Measurement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Bursts are `burst_ms` long and at least `min_iterations` steps; a case may take `case_seconds` in a block
     and is given up after `timeout_s` without a sign of life. `memory_limit` (bytes, 0 is none) bounds the
     address space of a worker. An engine that isn't installed is a row, and with `require_engines` a failure.
+    `bfloat16_engines` are measured in bfloat16 as well, where the machine can.
     """
 
     batches: Batches
@@ -145,6 +146,7 @@ class Measurement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_time: Annotated[float, Meta(ge=0, le=1e6)] = 0.0
     memory_limit: Annotated[int, Meta(ge=0, le=2**60)] = 0
     require_engines: bool = False
+    bfloat16_engines: tuple[Name, ...] = ()
 
 
 class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -171,11 +173,16 @@ class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return tuple(dict.fromkeys(case.engine for case in self.cases()))
 
     def cases(self) -> tuple[Case, ...]:
-        """Every case, by subject, engine, batch (ascending) and variant."""
+        """Every case, by subject, type, engine, batch (ascending) and variant."""
+        measure = self.measure
         return tuple(
-            Case(subject.name, variant, batch, subject.image, self.measure.dtype, engine)
+            Case(subject.name, variant, batch, subject.image, dtype, engine)
             for subject in self.subjects
-            for engine in subject.engines or self.measure.engines
+            for dtype, engines in (
+                (measure.dtype, subject.engines or measure.engines),
+                (DType.BFLOAT16, measure.bfloat16_engines),
+            )
+            for engine in engines
             for batch in sorted(subject.batches or self.measure.batches)
             for variant in subject.variants
         )

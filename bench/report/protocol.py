@@ -6,6 +6,7 @@ import statistics as plain
 from collections import Counter
 from collections.abc import Mapping
 
+from bench.case import DType
 from bench.environment import Environment
 from bench.quality import calibration_drift
 from bench.record import TEST_IMAGES, Protocol, Record, Session
@@ -143,6 +144,8 @@ def _parity(protocol: Protocol, records: list[Record]) -> str:
         "An engine's output had to match that of eager Paddle on plain operators in float32 within "
         f"{protocol.parity_tolerance:g} of its largest value before its times counted"
     )
+    if any(record.case.dtype is DType.BFLOAT16 for record in records):
+        line += f", in bfloat16 within {protocol.bfloat16_tolerance:g}"
     if any(record.case.engine == _TRAINING for record in records):
         line += (
             "; a training step's that of such a step on plain operators, and the gradient of its first "
@@ -153,6 +156,8 @@ def _parity(protocol: Protocol, records: list[Record]) -> str:
             "; of a trained variant, its class of at least "
             f"{percent(protocol.min_agreement, 1)} of the test images too"
         )
+        if protocol.bfloat16_agreement:
+            line += f" ({percent(protocol.bfloat16_agreement, 1)} in bfloat16)"
     return f"{line}."
 
 

@@ -39,6 +39,12 @@ class Setting:
         """The setting of a case."""
         return cls(case.subject, case.image, case.dtype)
 
+    def is_retyped(self, other: Setting | None) -> bool:
+        """Whether it is the same networks as the other's, computed in another type."""
+        return (
+            other is not None and self != other and (self.subject, self.image) == (other.subject, other.image)
+        )
+
     def __str__(self) -> str:
         return f"{self.subject}, {'×'.join(map(str, self.image))}, {self.dtype.value}"
 

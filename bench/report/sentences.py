@@ -79,10 +79,13 @@ def _target(rows: tuple[VariantRow, ...]) -> list[str]:
 
 def _untrained(rows: tuple[VariantRow, ...]) -> list[str]:
     others = dict.fromkeys(row.setting for row in rows if row.setting != rows[0].setting)
-    if not others:
-        return []
-    names, verb = "; ".join(escape(str(setting)) for setting in others), "was" if len(others) == 1 else "were"
-    return [f"**Target.** Not trained {verb} {names}: accuracies are unknown there, so no speed headline."]
+    retyped = [one for one in others if one and one.is_retyped(rows[0].setting)]
+    about = "the same weights, whose accuracy there is in the table of engines; no speed headline."
+    lines = [f"**Target.** {escape(str(one))}: {about}" for one in retyped]
+    if names := [escape(str(one)) for one in others if one not in retyped]:
+        said = f"Not trained {'was' if len(names) == 1 else 'were'} {'; '.join(names)}"
+        lines.append(f"**Target.** {said}: accuracies are unknown there, so no speed headline.")
+    return lines
 
 
 def _accuracy(report: Report, rows: tuple[VariantRow, ...]) -> list[str]:

@@ -20,23 +20,31 @@ from bench.training_run import TrainingRun
 __all__ = ["closing_line", "terminal_summary"]
 
 _NAME_LIMIT = 24
+# Engines whose speeds fit beside the rest of a table in eighty columns.
+_MOST_COLUMNS = 3
 
 
 def terminal_summary(suite: Suite, runs: tuple[TrainingRun, ...]) -> Group:
-    """A table a subject, one row a variant, speeds at each engine's largest batch; targets; the counts."""
+    """A table a subject, one row a variant, speeds at each engine's largest batch; targets; the counts.
+
+    The speeds of many engines are a table of their own, one row an engine, since no terminal is so wide.
+    """
     report = assemble(suite, runs)
     parts: list[Table | Text] = []
     for setting in report.settings or (None,):
         if len(report.settings) > 1:
             parts.append(Text(f"{printable(str(setting))}:"))
-        parts.append(_table(report, setting))
+        panels = [panel for panel in report.panels if panel.setting == setting]
+        wide = len(panels) > _MOST_COLUMNS
+        parts.append(_table(report, setting, [] if wide else panels))
+        if wide:
+            parts += [Text(""), _engines(panels)]
     if report.targets:
         parts += [_targets(report.targets), Text(answers_line(report.targets))]
     return Group(*parts, Text(closing_line(report)))
 
 
-def _table(report: Report, setting: Setting | None) -> Table:
-    panels = [panel for panel in report.panels if panel.setting == setting]
+def _table(report: Report, setting: Setting | None, panels: Sequence[Panel]) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("variant")
     for title in ("test acc.", "target", "parameters", "FLOPs"):
@@ -48,6 +56,25 @@ def _table(report: Report, setting: Setting | None) -> Table:
     for row in comparison(report):
         if row.setting == setting:
             table.add_row(*_cells(panels, row))
+    return table
+
+
+def _engines(panels: Sequence[Panel]) -> Table:
+    """The same speeds, turned: one row an engine."""
+    table = Table(box=None, pad_edge=False)
+    batches = {panel.batches[-1] for panel in panels}
+    common = f"batch {min(batches)}" if len(batches) == 1 else ""
+    table.add_column(Text(f"{common}\nengine"), no_wrap=True)
+    variants = dict.fromkeys(variant for panel in panels for variant in panel.variants)
+    for variant in variants:
+        table.add_column(Text(f"{shorten(printable(variant), _NAME_LIMIT)}\nimages/s"), justify="right")
+        table.add_column(Text("\nratio"), justify="right")
+    for panel in panels:
+        engine = shorten(printable(panel.rows[0].case.engine), _NAME_LIMIT)
+        cells = [engine if common else f"{engine} b{panel.batches[-1]}"]
+        for variant in variants:
+            cells += _speed(panel, variant)
+        table.add_row(*map(Text, cells))
     return table
 
 

@@ -17,7 +17,7 @@ __all__ = ["TIPC_KEYS", "tipc_cells", "tipc_lines"]
 
 TIPC_KEYS = ("model_name", "batch_size", "fp_item", "run_mode", "device_num", "ips", "speed_unit")
 
-_FP_ITEM = {DType.FLOAT32: "fp32"}
+_FP_ITEM = {DType.FLOAT32: "fp32", DType.BFLOAT16: "bf16"}
 _RUN_MODE = "DP"
 
 

@@ -39,6 +39,7 @@ LAYERS = (
     ("history", "verify"),
     ("inject",),
     ("export", "subjects", "engines", "metrics", "measure", "messages", "profile_messages", "run_folder"),
+    ("bfloat16",),
     ("device", "loading"),
     ("schedule", "journal", "assemble", "launch", "failures", "parity", "fact_taking", "examining"),
     ("audit_stage", "layer_counts", "profile_modes", "profile_taking", "worker"),
@@ -52,7 +53,7 @@ LAYERS = (
     ("__main__", "study"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-MAY_IMPORT_PADDLE = {"subjects", "export", "engines", "metrics", "worker"}
+MAY_IMPORT_PADDLE = {"subjects", "export", "engines", "metrics", "bfloat16", "worker"}
 
 
 def modules() -> list[tuple[str, Path]]:

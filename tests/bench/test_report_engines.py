@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
+
 import msgspec
 import pytest
+from rich.console import Console
 
+from bench.case import Case, DType
 from bench.record import TEST_AGREEING, TEST_CORRECT, TEST_IMAGES, Fact, Failure, FailureKind, Record, Suite
+from bench.report import terminal_summary
 from bench.report.engines import engine_rows, engines_section
 from bench.report.markdown import markdown
 from bench.report.table import assemble
+from bench.training_run import read_training_runs
 from bench.units import Unit
 from tests.bench.suites import Plan, build_suite
+from tests.bench.training_logs import Training, write_log
 
 pytestmark = pytest.mark.nopaddle
 
@@ -131,3 +139,43 @@ def test_without_test_images_nothing_is_said_of_them() -> None:
     text = markdown(assemble(suite(), ()), {})
     assert "Test accuracy on each engine" not in text
     assert "test images too" not in text
+
+
+def test_another_type_of_a_trained_network_is_not_called_untrained(tmp_path: Path) -> None:
+    built = suite(on_engines(("eager", "inference")))
+
+    def retyped(case: Case) -> Case:
+        other = DType.BFLOAT16 if case.engine == "inference" else case.dtype
+        return msgspec.structs.replace(case, dtype=other)
+
+    session = msgspec.structs.replace(
+        built.sessions[0], planned=tuple(map(retyped, built.sessions[0].planned))
+    )
+    records = tuple(
+        msgspec.structs.replace(r, case=retyped(r.case), facts=facts(530, 536)) for r in built.records
+    )
+    for variant in THREE.variants:
+        write_log(tmp_path, Training(variant))
+    both = msgspec.structs.replace(built, sessions=(session,), records=records)
+    text = markdown(assemble(both, read_training_runs(tmp_path)), {})
+    assert "bfloat16: the same weights, whose accuracy there is in the table of engines" in text
+    assert "Not trained" not in text
+    assert "inference, bfloat16 |" in text
+    assert "in bfloat16 within 0.1" in text
+
+
+def test_many_engines_fit_a_narrow_terminal() -> None:
+    plan = Plan(
+        engines=("eager", "static", "inference", "inference_native", "openvino"), batches=(8,), rounds=1
+    )
+    report = assemble(suite(plan, {"static": 2.0}), ())
+    output = io.StringIO()
+    Console(width=80, file=output, color_system=None).print(terminal_summary(report.suite, report.runs))
+    lines = output.getvalue().splitlines()
+    rows = [line for line in lines if line.split()[:1] == ["static"]]
+    assert len(rows) == 1
+    assert "…" not in output.getvalue()
+    assert any(line.startswith("batch 8") for line in lines)
+    # Four speeds and four ratios, of which the reference's is 1.
+    assert len(rows[0].split()) == 1 + 8
+    assert rows[0].split()[2] == "1"
