@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -68,6 +69,18 @@ def test_a_published_report_is_remade_byte_for_byte(folder: Path, tmp_path: Path
         shutil.copytree(folder / "training", copy / "training")
     write_report(copy)
     for remade in copy.rglob("*"):
-        # Pictures depend on the plot library's version, which the suite records; text does not.
-        if remade.suffix in (".md", ".csv", ".jsonl"):
-            assert remade.read_bytes() == (folder / remade.relative_to(copy)).read_bytes(), remade.name
+        if remade.suffix in (".md", ".html", ".csv", ".jsonl"):
+            assert words(remade) == words(folder / remade.relative_to(copy)), remade.name
+
+
+def words(file: Path) -> str:
+    """A file's text. Of a page what lies between its pictures, and not its style, which says nothing.
+
+    Pictures depend on the plot library's version, which the suite records; text does not.
+    """
+    text = file.read_text()
+    if file.suffix != ".html":
+        return text
+    # Foreign text is escaped, so that these are tags wherever they stand.
+    main = text[text.index("<main") : text.index("</main>")]
+    return re.sub(r"<figure.*?</figure>", "", main, flags=re.DOTALL)
