@@ -41,10 +41,13 @@ class _OnnxRuntime:
 
         def bind(batch: np.ndarray[Any, Any]) -> Prepared:
             binding = session.io_binding()
-            binding.bind_cpu_input(source, np.ascontiguousarray(batch))
+            inputs = np.ascontiguousarray(batch)
+            binding.bind_cpu_input(source, inputs)
             binding.bind_output(result)
+            # The binding may read the array where it lies, so the step has to hold it.
+            held = (binding, inputs)
             return Prepared(
-                lambda: session.run_with_iobinding(binding),
+                lambda: session.run_with_iobinding(held[0]),
                 lambda: np.asarray(binding.copy_outputs_to_cpu()[0]),
             )
 

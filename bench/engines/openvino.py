@@ -37,16 +37,15 @@ class _OpenVino:
         compiled = openvino.compile_model(model, "CPU", _properties(job))
         request = compiled.create_infer_request()
 
-        bound: list[Any] = [None]
-
         def bind(batch: np.ndarray[Any, Any]) -> Prepared:
-            # The request reads the array where it lies, so it has to live as long.
-            bound[0] = np.ascontiguousarray(batch)
-            request.set_input_tensor(openvino.Tensor(bound[0], shared_memory=True))
+            inputs = np.ascontiguousarray(batch)
+            request.set_input_tensor(openvino.Tensor(inputs, shared_memory=True))
+            # The request reads the array where it lies, so the step has to hold it.
+            held = (request, inputs)
 
             def step() -> None:
-                request.start_async()
-                request.wait()
+                held[0].start_async()
+                held[0].wait()
 
             return Prepared(step, lambda: np.array(request.get_output_tensor(0).data))
 
