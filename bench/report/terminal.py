@@ -67,8 +67,10 @@ def _engines(panels: Sequence[Panel]) -> Table:
     table.add_column(Text(f"{common}\nengine"), no_wrap=True)
     variants = dict.fromkeys(variant for panel in panels for variant in panel.variants)
     for variant in variants:
-        table.add_column(Text(f"{shorten(printable(variant), _NAME_LIMIT)}\nimages/s"), justify="right")
-        table.add_column(Text("\nratio"), justify="right")
+        title = Text(f"{shorten(printable(variant), _NAME_LIMIT)}\nimages/s")
+        # A name that doesn't fit goes on in another line; cut short, two variants would look alike.
+        table.add_column(title, justify="right", overflow="fold")
+        table.add_column(Text("\nratio"), justify="right", no_wrap=True)
     for panel in panels:
         engine = shorten(printable(panel.rows[0].case.engine), _NAME_LIMIT)
         cells = [engine if common else f"{engine} b{panel.batches[-1]}"]

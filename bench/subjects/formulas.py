@@ -7,6 +7,8 @@ hyper function, a sample (Chen et al. 2020, section 3.2): pool C*H*W; Linear C*h
 h*n MACs and n; sigmoid 4n; times 2 and minus 1, 2n. Coefficients, a channel: lambda_b K, alpha 1, and 2 for
 the differences of the folded maximum. Elements: two affine functions 4, ReLU 1, addition 1, and 3 for each
 further piece. The map of C, a position: C MACs and its bias 1; 1/tau 1; softmax 5; gamma 2; the minimum 2.
+Squeeze-and-excitation: the hyper function up to its sigmoids, of which there are C; an element, a product and
+ReLU. Static maxout: coefficients without lambdas, once and for no sample; elements as in B.
 """
 
 from __future__ import annotations
@@ -31,6 +33,10 @@ def known_formulas() -> dict[str, Formula]:
         f"{variants}.dyrelu_a.DyReLUA": Formula(_shared_or_channelwise, dynamic),
         f"{variants}.dyrelu_b.DyReLUB": Formula(_shared_or_channelwise, dynamic),
         f"{variants}.dyrelu_c.DyReLUC": Formula(_spatial, mapped),
+        f"{variants}.se_relu.SqueezeExcitationReLU": Formula(
+            _gated, "pool, Linears, sigmoid; product and ReLU"
+        ),
+        f"{variants}.static_maxout.StaticMaxout": Formula(_static, "affine functions folded into a maximum"),
         f"{variants}.relu_parallel.ParallelReLU": elementwise(1, "one comparison"),
         f"{variants}.identity.Identity": nothing("copies"),
         f"{models}.blocks.BasicBlock": adds,
@@ -46,12 +52,28 @@ def _residual(_layer: Any, _inputs: Shape, outputs: Shape) -> Cost:
     return Cost(0, math.prod(outputs))
 
 
-def _hyper(layer: Any, inputs: Shape) -> Cost:
+def _gate(layer: Any, inputs: Shape) -> Cost:
+    """The hyper function up to its sigmoids."""
     samples, channels = inputs[:2]
     hidden, outputs = layer.hidden, layer.hyper.fc2.weight.shape[1]
     macs = samples * (channels * hidden + hidden * outputs)
     pooled = math.prod(inputs)
-    return Cost(macs, 2 * macs + pooled + samples * (2 * hidden + outputs + 6 * outputs))
+    return Cost(macs, 2 * macs + pooled + samples * (2 * hidden + outputs + 4 * outputs))
+
+
+def _hyper(layer: Any, inputs: Shape) -> Cost:
+    outputs = layer.hyper.fc2.weight.shape[1]
+    return _gate(layer, inputs) + Cost(0, 2 * inputs[0] * outputs)
+
+
+def _gated(layer: Any, inputs: Shape, _outputs: Shape) -> Cost:
+    return _gate(layer, inputs) + Cost(0, 2 * math.prod(inputs))
+
+
+def _static(layer: Any, inputs: Shape, _outputs: Shape) -> Cost:
+    coefficients = inputs[1] * 3  # alpha 1, and 2 for the differences
+    per_element = 6 + _FURTHER * (layer.k - 2)
+    return Cost(0, coefficients + per_element * math.prod(inputs))
 
 
 def _shared_or_channelwise(layer: Any, inputs: Shape, _outputs: Shape) -> Cost:

@@ -28,7 +28,17 @@ def python_block(marker: str) -> str:
     return next(block for block in blocks if marker in block)
 
 
-@pytest.mark.parametrize("command", commands("run"), ids=["mobilenet_v2", "resnet50"])
+MOBILENET, RESNET = commands("run")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(MOBILENET, id="mobilenet_v2"),
+        # The same with a network that takes a minute.
+        pytest.param(RESNET, id="resnet50", marks=pytest.mark.slow),
+    ],
+)
 def test_the_commands_for_ones_own_network(tmp_path: Path, command: str) -> None:
     (tmp_path / "mynets.py").write_text(python_block("# mynets.py"))
     arguments = shlex.split(command)[1:]

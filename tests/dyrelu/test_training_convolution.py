@@ -47,22 +47,28 @@ def dying_in_epoch(last: int) -> Callable[[Progress], None]:
 
 
 def test_either_convolution_learns_the_digits_equally_well(tmp_path: Path) -> None:
-    dataset, accuracies = digits.load(), {}
-    for kernel in Kernel:
-        job = TrainingJob(
-            dataset=dataset,
-            recipe=recipe("digits", epochs=3),
-            seed=0,
-            folder=tmp_path / kernel.value,
-            variant="relu",
-            threads=1,
-        )
-        with using(kernel):
-            accuracies[kernel] = train(network(10, 16), job).accuracy
-        expected = Convolution.ONEDNN if kernel is Kernel.FUSED else Convolution.PADDLE
-        assert start_of(job).convolution is expected
-        assert tuple(start_of(job).notes) == run_notes(job.recipe, dataset)
-    assert abs(accuracies[Kernel.FUSED] - accuracies[Kernel.PLAIN]) <= 0.01
+    """Sums in another order end in other accuracies: of one seed by up to 1.5 points, to either side."""
+    dataset, gains = digits.load(), []
+    for seed in range(3):
+        accuracies = {}
+        for kernel in Kernel:
+            job = TrainingJob(
+                dataset=dataset,
+                recipe=recipe("digits", epochs=3),
+                seed=seed,
+                folder=tmp_path / f"{kernel.value}{seed}",
+                variant="relu",
+                threads=1,
+            )
+            with using(kernel):
+                accuracies[kernel] = train(network(10, 16), job).accuracy
+            expected = Convolution.ONEDNN if kernel is Kernel.FUSED else Convolution.PADDLE
+            assert start_of(job).convolution is expected
+            assert tuple(start_of(job).notes) == run_notes(job.recipe, dataset)
+            assert accuracies[kernel] > 0.9
+        gains.append(accuracies[Kernel.FUSED] - accuracies[Kernel.PLAIN])
+    # Of single pairs the standard deviation is 1.4 points, so that of three's mean 0.8.
+    assert abs(np.mean(gains)) <= 0.02
 
 
 def test_the_network_comes_back_as_it_was(tmp_path: Path) -> None:
