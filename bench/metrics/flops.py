@@ -166,7 +166,9 @@ _PER_OUTPUT = {
     # x * sigmoid(x); clip(x + 3, 0, 6) / 6 and that times x.
     **dict.fromkeys(("silu", "swish"), 5),
     "hardsigmoid": 4,
+    "hard_sigmoid": 4,  # as Paddle 2.6 names it, and the next
     "hardswish": 5,
+    "hard_swish": 5,
 }
 _PER_INPUT = {
     **dict.fromkeys(("pool2d", "mean", "reduce_mean", "sum", "reduce_sum", "max", "reduce_max"), 1),

@@ -167,7 +167,8 @@ def test_an_unknown_operator_is_named_with_its_layer() -> None:
 def test_a_layer_with_another_forward_has_its_ancestors_formula_no_more() -> None:
     class Twice(nn.Linear):
         def forward(self, input: Any) -> Any:
-            return super().forward(input) + super().forward(input)
+            # Paddle 2.6 traces no `super`.
+            return nn.Linear.forward(self, input) + nn.Linear.forward(self, input)
 
     found = audit(nn.Sequential(Twice(6, 6)), (6,), known_formulas())
     assert found.without_formula == ("Twice",)
