@@ -115,8 +115,10 @@ class Forward {
         map_of(shape, shares + n * shape.positions, pi.data() + n * shape.positions);
       }
       const auto own = [&](Size columns, auto&& body) {
-        const Size tiles = (columns + kLanes<T> - 1) / kLanes<T>, me = omp_get_thread_num();
-        const Size first = tiles * me / threads * kLanes<T>, last = tiles * (me + 1) / threads * kLanes<T>;
+        // The team may be smaller than what was asked for: OMP_THREAD_LIMIT, or a caller that is parallel itself.
+        const Size tiles = (columns + kLanes<T> - 1) / kLanes<T>;
+        const Size team = omp_get_num_threads(), me = omp_get_thread_num();
+        const Size first = tiles * me / team * kLanes<T>, last = tiles * (me + 1) / team * kLanes<T>;
         if (first < columns) body(first, std::min(last, columns));
       };
       own(shape.hidden, [&](Size first, Size last) { hyper_hidden(0, shape.samples, hidden.data(), first, last); });
