@@ -58,10 +58,11 @@ def _fitting(operator: str, hyper: HyperFunction) -> str:
     """The operator that keeps nothing for a backward pass, where none is to be expected.
 
     A program traced in evaluation mode is deployed. A backward pass through it works all the same: what was
-    not kept is computed again.
+    not kept is computed again. Whether gradients are on says nothing there, as a trace is used again later.
     """
-    deployed = not paddle.in_dynamic_mode() and not hyper.training
-    return operator + "_result" if deployed or not paddle.is_grad_enabled() else operator
+    if paddle.in_dynamic_mode():
+        return operator if paddle.is_grad_enabled() else operator + "_result"
+    return operator if hyper.training else operator + "_deployed"
 
 
 def fused_ab(x: Tensor, hyper: HyperFunction, k: int) -> Tensor:

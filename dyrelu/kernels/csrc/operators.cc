@@ -17,7 +17,7 @@ std::vector<Tensor> ab_backward(const Tensor& x, const Tensor& w1, const Tensor&
   return backward(shape_of(x, w1, w2, k), x, {w1, b1, w2, b2}, {pooled, deltas}, dy);
 }
 
-std::vector<Tensor> ab_result_backward(const Tensor& x, const Tensor& w1, const Tensor& b1, const Tensor& w2,
+std::vector<Tensor> ab_deployed_backward(const Tensor& x, const Tensor& w1, const Tensor& b1, const Tensor& w2,
                                        const Tensor& b2, const Tensor& dy, int k) {
   return computed_again(shape_of(x, w1, w2, k), x, {w1, b1, w2, b2}, dy);
 }
@@ -35,7 +35,7 @@ std::vector<Tensor> c_backward(const Tensor& x, const Tensor& w1, const Tensor& 
   return backward(shape_of(x, w1, w2, k, spatial, tau), x, {w1, b1, w2, b2, wz, bz}, {pooled, deltas, shares}, dy);
 }
 
-std::vector<Tensor> c_result_backward(const Tensor& x, const Tensor& w1, const Tensor& b1, const Tensor& w2,
+std::vector<Tensor> c_deployed_backward(const Tensor& x, const Tensor& w1, const Tensor& b1, const Tensor& w2,
                                       const Tensor& b2, const Tensor& wz, const Tensor& bz, const Tensor& dy, int k,
                                       int spatial, float tau) {
   return computed_again(shape_of(x, w1, w2, k, spatial, tau), x, {w1, b1, w2, b2, wz, bz}, dy);
@@ -113,7 +113,8 @@ PD_BUILD_GRAD_OP(dyrelu_c)
     .Attrs({"k: int", "spatial: int", "tau: float"})
     .SetKernelFn(PD_KERNEL(c_backward));
 
-// The same without what the backward pass reads, for where no gradient is to be expected.
+// The same without what the backward pass reads: `_result` for eager mode where no gradient will be asked for, as
+// one that has a gradient costs microseconds there even so; `_deployed` for traced programs, where one may be.
 PD_BUILD_OP(dyrelu_ab_result)
     .Inputs({"X", "W1", "B1", "W2", "B2"})
     .Outputs({"Y"})
@@ -122,11 +123,19 @@ PD_BUILD_OP(dyrelu_ab_result)
     .SetInferShapeFn(PD_INFER_SHAPE(ab_result))
     .SetInferDtypeFn(PD_INFER_DTYPE(ab_type));
 
-PD_BUILD_GRAD_OP(dyrelu_ab_result)
+PD_BUILD_OP(dyrelu_ab_deployed)
+    .Inputs({"X", "W1", "B1", "W2", "B2"})
+    .Outputs({"Y"})
+    .Attrs({"k: int"})
+    .SetKernelFn(PD_KERNEL(ab<false>))
+    .SetInferShapeFn(PD_INFER_SHAPE(ab_result))
+    .SetInferDtypeFn(PD_INFER_DTYPE(ab_type));
+
+PD_BUILD_GRAD_OP(dyrelu_ab_deployed)
     .Inputs({"X", "W1", "B1", "W2", "B2", paddle::Grad("Y")})
     .Outputs({paddle::Grad("X"), paddle::Grad("W1"), paddle::Grad("B1"), paddle::Grad("W2"), paddle::Grad("B2")})
     .Attrs({"k: int"})
-    .SetKernelFn(PD_KERNEL(ab_result_backward));
+    .SetKernelFn(PD_KERNEL(ab_deployed_backward));
 
 PD_BUILD_OP(dyrelu_c_result)
     .Inputs({"X", "W1", "B1", "W2", "B2", "Wz", "Bz"})
@@ -136,9 +145,17 @@ PD_BUILD_OP(dyrelu_c_result)
     .SetInferShapeFn(PD_INFER_SHAPE(c_result))
     .SetInferDtypeFn(PD_INFER_DTYPE(c_type));
 
-PD_BUILD_GRAD_OP(dyrelu_c_result)
+PD_BUILD_OP(dyrelu_c_deployed)
+    .Inputs({"X", "W1", "B1", "W2", "B2", "Wz", "Bz"})
+    .Outputs({"Y"})
+    .Attrs({"k: int", "spatial: int", "tau: float"})
+    .SetKernelFn(PD_KERNEL(c<false>))
+    .SetInferShapeFn(PD_INFER_SHAPE(c_result))
+    .SetInferDtypeFn(PD_INFER_DTYPE(c_type));
+
+PD_BUILD_GRAD_OP(dyrelu_c_deployed)
     .Inputs({"X", "W1", "B1", "W2", "B2", "Wz", "Bz", paddle::Grad("Y")})
     .Outputs({paddle::Grad("X"), paddle::Grad("W1"), paddle::Grad("B1"), paddle::Grad("W2"), paddle::Grad("B2"),
               paddle::Grad("Wz"), paddle::Grad("Bz")})
     .Attrs({"k: int", "spatial: int", "tau: float"})
-    .SetKernelFn(PD_KERNEL(c_result_backward));
+    .SetKernelFn(PD_KERNEL(c_deployed_backward));
