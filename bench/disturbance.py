@@ -11,7 +11,8 @@ from typing import Protocol as Interface
 
 import msgspec
 
-from bench.foreign_work import ForeignWork
+from bench.cores import own_cores
+from bench.foreign_work import ForeignWork, read_ticks
 from bench.nvml import Gpu, GpuProcess
 from bench.record import Disturbance, GpuState, Protocol
 from bench.turns import Waiter
@@ -19,6 +20,7 @@ from bench.turns import Waiter
 __all__ = ["GpuProbe", "LinuxProbe", "Probe", "discard_reason"]
 
 _UNKNOWN = -1.0
+_STEAL_FIELD = 8  # of a line of /proc/stat
 
 
 class Probe(Interface):
@@ -50,6 +52,7 @@ class LinuxProbe:
         self._ticks_per_second = os.sysconf("SC_CLK_TCK")
         # Of a machine's many cores only as many matter as we have threads.
         self._cores = max(1, min(threads, len(os.sched_getaffinity(0))))
+        self._own = own_cores()
         self._others = ForeignWork(threads, beside)
         self._start = self._read()
 
@@ -74,11 +77,14 @@ class LinuxProbe:
             foreign=_UNKNOWN if foreign is None else round(foreign, 4),
         )
 
-    @staticmethod
-    def _read() -> _Counters:
+    def _steal_ticks(self) -> int:
+        ticks = read_ticks((_STEAL_FIELD,), self._own)
+        return -1 if ticks is None else ticks
+
+    def _read(self) -> _Counters:
         return _Counters(
             wall_s=time.perf_counter(),
-            steal_ticks=_steal_ticks(),
+            steal_ticks=self._steal_ticks(),
             pressure_us=_pressure_us(),
             switches=resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw,
         )
@@ -189,14 +195,6 @@ def _gpu_reason(gpu: GpuState) -> str:
         plural = "es" if gpu.foreign_processes > 1 else ""
         return f"{gpu.foreign_processes} foreign process{plural} on the GPU"
     return ""
-
-
-def _steal_ticks() -> int:
-    try:
-        with Path("/proc/stat").open() as file:
-            return int(file.readline().split()[8])
-    except (OSError, IndexError, ValueError):
-        return -1
 
 
 def _pressure_us() -> int:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.cores import own_cores
 from bench.turns import Waiter
 
-__all__ = ["ForeignWork"]
+__all__ = ["ForeignWork", "read_ticks"]
 
 _ACCOUNT = Path("/sys/fs/cgroup/cpuacct/cpuacct.usage")  # nanoseconds of all tasks, in the root group
 _STAT = Path("/proc/stat")
@@ -43,11 +45,14 @@ class ForeignWork:
         self._beside = beside or Waiter()
         self._ticks = os.sysconf("SC_CLK_TCK")
         cores = len(os.sched_getaffinity(0))
+        # What goes on where we may not work is nobody's disturbance, and only ticks are counted by core.
+        self._own = own_cores()
         self._threads = max(1, min(threads, cores))
         # Others may work on the cores that we leave free.
         self._spare = cores - self._threads
         account, stat = _account_s(), self._stat_s()
-        self._precise = account is not None and stat is not None and account > _WHOLE_MACHINE * stat
+        whole = account is not None and stat is not None and account > _WHOLE_MACHINE * stat
+        self._precise = whole and self._own is None
         self._readings: deque[_Reading] = deque()
         self._note()
 
@@ -88,12 +93,20 @@ class ForeignWork:
         return -1.0 if seconds is None else seconds
 
     def _stat_s(self) -> float | None:
-        try:
-            with _STAT.open() as file:
-                fields = file.readline().split()
-            return sum(int(fields[index]) for index in _WORK_FIELDS) / self._ticks
-        except (OSError, IndexError, ValueError):
-            return None
+        ticks = read_ticks(_WORK_FIELDS, self._own)
+        return None if ticks is None else ticks / self._ticks
+
+
+def read_ticks(fields: Sequence[int], cores: frozenset[int] | None = None) -> int | None:
+    """Clock ticks of these fields of /proc/stat, of some cores or of all; None where it doesn't say."""
+    names = {"cpu"} if cores is None else {f"cpu{core}" for core in cores}
+    try:
+        with _STAT.open() as file:
+            lines = [line.split() for line in file if line.startswith("cpu")]
+        found = [line for line in lines if line[0] in names]
+        return sum(int(line[index]) for line in found for index in fields) if found else None
+    except (OSError, IndexError, ValueError):
+        return None
 
 
 def _account_s() -> float | None:

@@ -14,6 +14,7 @@ from typing import IO, Any
 
 import msgspec
 
+from bench.cores import share_core
 from bench.errors import WorkerError
 from bench.messages import Begin, BlockTask, Event, Finished, Lost, Request
 from bench.place import HERE, Place
@@ -52,7 +53,13 @@ def launch(request: Request, place: Place = HERE, turns: Turns | None = None) ->
         stack.callback(_end, process)
         if bell is not None:
             bell.seat(process.pid)
+        _seat(process, request, turns)
         yield from _events(process, reader, request.protocol.timeout_s, errors, bell)
+
+
+def _seat(process: subprocess.Popen[bytes], request: Request, turns: Turns | None) -> None:
+    if turns is not None and turns.same_core and isinstance(request.task, BlockTask):
+        share_core(process.pid, request.task.block)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

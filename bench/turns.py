@@ -29,10 +29,11 @@ class Seat:
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """A worker's own seat, and that of the one with which it takes turns."""
+    """A worker's own seat, and that of the one with which it takes turns; `same_core` puts both on one."""
 
     own: Seat
     beside: Seat
+    same_core: bool = False
 
 
 class Bell:

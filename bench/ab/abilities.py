@@ -35,6 +35,7 @@ print(json.dumps({
     "variants": list(known_variants()),
     "engines": list(engines.names()),
     "turns": (pathlib.Path(bench.__file__).parent / "turns.py").exists(),
+    "cores": (pathlib.Path(bench.__file__).parent / "cores.py").exists(),
     "kernels": hasattr(messages, "KernelTask"),
     "environment": msgspec.to_builtins(collect()),
 }))
@@ -43,7 +44,7 @@ print(json.dumps({
 
 class Abilities(msgspec.Struct, frozen=True):
     """Variants and engines by name; `turns` is whether its workers can take turns, `kernels` whether they can
-    be asked what their activations run on.
+    be asked what their activations run on, `cores` whether they can tell who else works on a core of theirs.
     """
 
     variants: tuple[str, ...]
@@ -51,6 +52,7 @@ class Abilities(msgspec.Struct, frozen=True):
     turns: bool
     kernels: bool
     environment: msgspec.Raw = msgspec.Raw(b"null")
+    cores: bool = False
 
     def decoded_environment(self) -> Environment | None:
         """The interpreter's environment; None where this version can't read its description."""
@@ -62,7 +64,7 @@ class Abilities(msgspec.Struct, frozen=True):
 
 def own_abilities() -> Abilities:
     """Those of this process, for sides that run in it."""
-    return Abilities(tuple(known_variants()), engines.names(), turns=True, kernels=True)
+    return Abilities(tuple(known_variants()), engines.names(), turns=True, kernels=True, cores=True)
 
 
 def ask(label: str, place: Place, preset: Preset) -> Abilities:

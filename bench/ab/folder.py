@@ -29,7 +29,8 @@ class AbRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What `ab.json` holds. `pair` is that of both sessions; `order` has, for each block, who begins.
 
     `in_turns` is whether both sides' workers were alive at once and took turns, burst by burst; otherwise
-    they ran one after the other. `started` is UTC.
+    they ran one after the other; `same_core` is whether they shared the core that they worked on.
+    `started` is UTC.
     """
 
     pair: str
@@ -39,6 +40,7 @@ class AbRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     in_turns: bool
     command: str
     started: str
+    same_core: bool = False
 
 
 class AbFolder:

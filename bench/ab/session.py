@@ -15,6 +15,7 @@ from bench.ab.sides import Pair, Side
 from bench.ab.weights import share_weights
 from bench.block_stage import block_turns, run_block
 from bench.clock import Clock, WallClock
+from bench.cores import can_share_core
 from bench.facts_stage import take_facts
 from bench.journal import Entry, GroupEntry
 from bench.launch import Launch, launch
@@ -68,6 +69,7 @@ def _common(request: RunRequest, sides: Pair) -> AbRequest:
         sides=(entries[0], entries[1]),
         order=tuple(_NAMES[side] + _NAMES[1 - side] for side in first),
         in_turns=all(side.abilities.turns for side in sides),
+        same_core=can_share_core(request.threads) and all(side.abilities.cores for side in sides),
         command=request.command,
         started=request.started,
     )
@@ -80,7 +82,8 @@ def _reached(folder: RunFolder, side: Side) -> RunFolder:
 
 def _settings(sides: Pair, common: AbRequest) -> tuple[Setting, Setting]:
     a, b = Seat(), Seat()
-    launches = (_launch(sides[0], Turns(a, b), common), _launch(sides[1], Turns(b, a), common))
+    turns = Turns(a, b, common.same_core), Turns(b, a, common.same_core)
+    launches = (_launch(sides[0], turns[0], common), _launch(sides[1], turns[1], common))
     ours, theirs = (
         Setting(
             launch=launch,

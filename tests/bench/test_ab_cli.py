@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from bench.ab import AbRequest
+from bench.cores import can_share_core
 from bench.errors import ExitStatus
 from bench.journal import GroupEntry, Journal
 from bench.record import Suite
@@ -115,6 +116,7 @@ def test_two_revisions_interrupted_and_gone_on_with(tmp_path: Path, clone: Path)
     assert [side.identity for side in request.sides] == [commit, f"{commit} + uncommitted changes"]
     assert [side.label for side in request.sides] == ["HEAD", "."]
     assert request.in_turns
+    assert request.same_core == can_share_core(1)
     assert len(request.order) == 2
     for name in ("compare.md", "compare.csv", "compare.json"):
         content = (clone / "runs/ab" / name).read_text()
