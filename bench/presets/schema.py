@@ -30,6 +30,7 @@ Duration = Annotated[float, Meta(gt=0, le=1e6)]
 Seed = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Name = Annotated[str, Meta(min_length=1)]
+_IMAGENET = 224
 Batches = Annotated[tuple[Positive, ...], Meta(min_length=1)]
 Engines = Annotated[tuple[Name, ...], Meta(min_length=1)]
 
@@ -64,11 +65,11 @@ class DyReLUSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fi
 
     @property
     def name(self) -> str:
-        """Such as resnet8-w16, resnet18-cifar, resnet18-cifar-sites or mobilenet_v2."""
+        """Such as resnet8-w16, resnet18-cifar, resnet18-cifar-sites, mobilenet_v2, mobilenet_v2-32."""
         if self.family == "resnet_cifar":
             return f"resnet{self.depth}-w{self.width}"
         if self.family == "mobilenet_v2":
-            return self.family
+            return self.family if self.image[1] == _IMAGENET else f"{self.family}-{self.image[1]}"
         return f"resnet{self.depth}-{self.stem}{'-sites' if self.family == 'resnet_sites' else ''}"
 
 
