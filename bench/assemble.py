@@ -63,6 +63,7 @@ class Heading:
     shard: Shard | None = None
     whole_plan: tuple[Case, ...] = ()
     requires_engines: bool = False
+    slowed_on_purpose: bool = False
 
 
 def assemble(heading: Heading, entries: Sequence[Entry], warnings: Sequence[str] = ()) -> Suite:
@@ -87,6 +88,7 @@ def assemble(heading: Heading, entries: Sequence[Entry], warnings: Sequence[str]
         shard=heading.shard,
         whole_plan=heading.whole_plan,
         requires_engines=heading.requires_engines,
+        slowed_on_purpose=heading.slowed_on_purpose,
     )
     records = tuple(_record(case, heading, entries, groups) for case in heading.cases)
     return Suite(SCHEMA_VERSION, {environment: heading.environment}, (session,), records)

@@ -229,4 +229,5 @@ def _heading(request: RunRequest, plan: Plan, setting: Setting) -> Heading:
         shard=request.shard,
         whole_plan=preset.cases() if request.shard else (),
         requires_engines=preset.measure.require_engines,
+        slowed_on_purpose=setting.injection is not None,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -52,8 +53,9 @@ def merge(parts: Mapping[str, Suite]) -> Merged:
     if not pieces:
         raise InputError(f"{', '.join(parts)}: no part holds a measured shard; give those of `run --shard`")
     first = pieces[0]
-    for piece in pieces[1:]:
-        _check_same_run(first, piece)
+    # Every pair, since two may hold cases that the first has none of.
+    for one, other in itertools.combinations(pieces, 2):
+        _check_same_run(one, other)
     present = {piece.shard for piece in pieces}
     every = (Shard(index, first.shard.count) for index in range(1, first.shard.count + 1))
     lost = tuple(shard for shard in every if shard not in present)

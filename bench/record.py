@@ -45,7 +45,8 @@ __all__ = [
 # 1: first schema. Optional fields added since need no new number: older files load unchanged, and an older
 #    version refuses a file that has one. They are: Disturbance.gpu, Protocol.bfloat16_agreement,
 #    Protocol.bfloat16_tolerance, Protocol.min_agreement, Protocol.retains_memory, Session.pair,
-#    Session.ratio_targets, Session.requires_engines, Session.shard, Session.whole_plan.
+#    Session.ratio_targets, Session.requires_engines, Session.shard, Session.slowed_on_purpose,
+#    Session.whole_plan.
 SCHEMA_VERSION = 1
 
 # Bounds are checked where a file is read: a figure beyond them was never measured.
@@ -206,7 +207,8 @@ class Session(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     """One run of the harness on one machine. `started` is UTC; `command` reproduces it.
 
     `target` is the accuracy to reach (0 to 1), from `target_source`; `ratio_targets` are all of the preset's.
-    `requires_engines` is whether an engine that isn't installed fails the run.
+    `requires_engines` is whether an engine that isn't installed fails the run. `slowed_on_purpose` is the
+    slowed side of a self-test, whose times are no result.
     Two sessions with one `pair`, if it isn't empty, are the two sides of one `ab`: block i of the one and
     block i of the other ran directly after one another. A session with a `shard` planned only that
     part of the `whole_plan`.
@@ -229,6 +231,7 @@ class Session(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     shard: Shard | None = None
     whole_plan: tuple[Case, ...] = ()
     requires_engines: bool = False
+    slowed_on_purpose: bool = False
 
 
 class Suite(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

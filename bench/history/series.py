@@ -46,12 +46,16 @@ class SessionLabel:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What may be laid in one line: one case under one condition against one reference on one machine."""
+    """What may be laid in one line: one case under one condition against one reference on one machine.
+
+    `in_turns` is one side of an `ab`: stopped and called again at every burst, it meets colder caches.
+    """
 
     environment: str
     reference: str
     case: Case
     condition: Condition
+    in_turns: bool = False
 
     @property
     def is_reference(self) -> bool:
@@ -185,7 +189,10 @@ def gather(found: Iterable[tuple[str, SessionPoints]]) -> Gathered:
         # The latest description of a machine is the one that its reader knows.
         machines[session.environment] = session.machine or machines.get(session.environment, "")
         for point in session.points:
-            key = Key(session.environment, session.reference, point.case, point.condition)
+            key = Key(
+                *(session.environment, session.reference, point.case, point.condition),
+                in_turns=bool(session.pair),
+            )
             growing.setdefault(key, _Growing()).add(len(labels), point)
         labels.append(SessionLabel(session.id, session.started, path, session.pair))
     places = {environment: place for place, environment in enumerate(machines)}
@@ -199,5 +206,5 @@ def _order(key: Key) -> tuple[object, ...]:
     return (
         *(case.subject, case.image, case.dtype, case.engine, case.batch),
         *(not key.is_reference, case.variant, key.reference),
-        *(condition.threads, condition.kernel, condition.weights, condition.options),
+        *(condition.threads, condition.kernel, condition.weights, condition.options, key.in_turns),
     )

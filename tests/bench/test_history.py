@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import random
 import sqlite3
@@ -167,6 +168,30 @@ def test_truncated_and_foreign_files_are_named_and_skipped(tmp_path: Path) -> No
     # A file that is mended is read, though its name is known as a bad one.
     (tmp_path / "cut.json").write_bytes(msgspec.json.encode(day_suite(7)))
     assert len(read(tmp_path).gathered.sessions) == 3
+
+
+def test_a_side_that_was_slowed_on_purpose_is_no_result(tmp_path: Path) -> None:
+    suite = day_suite(0, pair="p")
+    session = msgspec.structs.replace(suite.sessions[0], slowed_on_purpose=True)
+    save_suite(msgspec.structs.replace(suite, sessions=(session,)), tmp_path / "B/suite.json")
+    save_suite(suite, tmp_path / "A/suite.json")
+    found = read(tmp_path)
+    assert [session.path for session in found.gathered.sessions] == ["A/suite.json"]
+    assert found.skipped == {"B/suite.json": "was slowed on purpose, by a self-test, and is no result"}
+
+
+def test_a_side_of_a_pair_is_a_series_of_its_own(tmp_path: Path) -> None:
+    """Its workers are stopped and called again at every burst, so that its times are others."""
+    save_suite(day_suite(0), tmp_path / "alone.json")
+    save_suite(day_suite(1, pair="p"), tmp_path / "side.json")
+    found = read(tmp_path)
+    assert len(found.gathered.series) == 4
+    assert [series.key.in_turns for series in found.gathered.series] == [False, True] * 2
+    result = history(tmp_path, "--export-csv", tmp_path / "h.csv")
+    assert "dyrelu_b (alone)" in result.stdout
+    assert "dyrelu_b (side of an ab)" in result.stdout
+    columns = list(csv.DictReader((tmp_path / "h.csv").open()))
+    assert [row["in_turns"] for row in columns] == ["no", "yes"] * 2
 
 
 @pytest.mark.parametrize("name", ["nowhere", "file"])

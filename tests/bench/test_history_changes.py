@@ -142,12 +142,16 @@ def test_no_spread_from_one_session_another_machine_or_a_pair(tmp_path: Path) ->
     assert spread(tmp_path, FINGERPRINT) is None
     assert spread(tmp_path, "000000000000") is None
     save_suite(day_suite(1, pair="p"), tmp_path / "b.json")
+    # A side of an ab was measured otherwise.
+    assert spread(tmp_path, FINGERPRINT) is None
+    save_suite(day_suite(3, pair="q"), tmp_path / "d.json")
     two = spread(tmp_path, FINGERPRINT)
+    assert two is not None
     save_suite(day_suite(2, factor=1.5, pair="p"), tmp_path / "c.json")
     # The second side of an ab is no further session, and what is to be judged is none either.
     assert spread(tmp_path, FINGERPRINT) == two
     assert spread(tmp_path, FINGERPRINT, without={"day1p"}) != two
-    assert spread(tmp_path, FINGERPRINT, without={"day0", "day1p"}) is None
+    assert spread(tmp_path, FINGERPRINT, without={"day1p", "day2p"}) is None
 
 
 def test_an_unbiased_spread_between_few_sessions_is_never_nothing(tmp_path: Path) -> None:

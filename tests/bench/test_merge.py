@@ -153,12 +153,19 @@ def with_session(**changes: object) -> Callable[[Suite], Suite]:
     return change
 
 
-def with_threads(suite: Suite) -> Suite:
-    records = tuple(
-        msgspec.structs.replace(record, condition=msgspec.structs.replace(record.condition, threads=7))
-        for record in suite.records
-    )
-    return msgspec.structs.replace(suite, records=records)
+def with_condition(**changes: object) -> Callable[[Suite], Suite]:
+    def change(suite: Suite) -> Suite:
+        records = tuple(
+            msgspec.structs.replace(record, condition=msgspec.structs.replace(record.condition, **changes))
+            for record in suite.records
+        )
+        return msgspec.structs.replace(suite, records=records)
+
+    return change
+
+
+with_threads = with_condition(threads=7)
+with_kernel = with_condition(kernel="another")
 
 
 @pytest.mark.nopaddle
@@ -182,6 +189,20 @@ def test_what_is_no_part_of_one_run_is_refused(change: Callable[[Suite], Suite],
     with pytest.raises(InputError, match=said) as error:
         merge({"a": shard_of(suite, 1, 2), "b": change(shard_of(suite, 2, 2))})
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.nopaddle
+def test_parts_are_held_against_each_other_and_not_only_against_the_first() -> None:
+    """The kernel is an engine's too, and the first shard may have no case on that engine."""
+    plan = Plan(engines=("eager", "inference"), batches=(1, 8))
+    parts = parts_of(build_suite(plan), 4)
+    engines = {name: {record.case.engine for record in suite.records} for name, suite in parts.items()}
+    first, *others = sorted(parts)
+    one, other = (name for name in others if not engines[name] & engines[first])
+    assert engines[one] == engines[other]
+    parts[other] = with_kernel(parts[other])
+    with pytest.raises(InputError, match=rf"{one} and {other}: .* differ in the kernel of resnet8-w16"):
+        merge(parts)
 
 
 @pytest.mark.nopaddle

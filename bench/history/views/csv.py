@@ -20,6 +20,7 @@ _COLUMNS = (
         "weights",
         "options",
         "reference",
+        "in_turns",
         "session",
         "started",
         "file",
@@ -89,6 +90,7 @@ def _case(key: Key) -> Cells:
         "weights": guard(condition.weights),
         "options": guard("; ".join(f"{name}={value}" for name, value in condition.options)),
         "reference": guard(key.reference),
+        "in_turns": "yes" if key.in_turns else "no",
         "log_time_ratio_to": "calibration" if key.is_reference else "reference",
     }
 

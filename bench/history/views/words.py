@@ -88,6 +88,7 @@ def _described(key: Key) -> dict[str, str]:
         "weights": f"weights {condition.weights}",
         "options": ", ".join(f"{name}={value}" for name, value in condition.options) or "no options",
         "reference": f"against {key.reference}",
+        "in_turns": "side of an ab" if key.in_turns else "alone",
     }
 
 
