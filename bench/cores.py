@@ -37,9 +37,10 @@ def shared_core(block: int) -> int:
 def share_core(pid: int, block: int) -> None:
     """Puts a process that has just been started where both workers of this block belong, as a batch job.
 
-    Threads that it starts inherit both. One that is gone already is reported by what it left.
+    Threads that it starts inherit both. One that is gone already is reported by what it left, and where a
+    sandbox forbids it, it runs as the kernel likes.
     """
-    with contextlib.suppress(ProcessLookupError):
+    with contextlib.suppress(OSError):
         os.sched_setaffinity(pid, {shared_core(block)})
         os.sched_setscheduler(pid, os.SCHED_BATCH, os.sched_param(0))
 

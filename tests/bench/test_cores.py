@@ -76,6 +76,14 @@ def test_putting_a_process_that_is_gone_is_no_error() -> None:
     share_core(process.pid, 0)
 
 
+def test_a_sandbox_that_forbids_it_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbid(_pid: int, _cores: set[int]) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "sched_setaffinity", forbid)
+    share_core(os.getpid(), 0)
+
+
 @pytest.mark.parametrize(("cores", "own"), [({0, 1}, None), ({1}, frozenset({1}))])
 def test_cores_are_named_only_where_there_are_others(
     monkeypatch: pytest.MonkeyPatch, cores: set[int], own: frozenset[int] | None
