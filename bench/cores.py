@@ -4,7 +4,8 @@ Left to the kernel, an engine's helper threads (Paddle Inference frees tensors o
 thread's core after some of the stops that taking turns needs, and elsewhere after others, and preempt it or
 don't: one program's bursts then differ by half. On one core, and as a batch job, whose waking threads preempt
 nobody, they don't. Standard deviation of a block's log ratio between two sides of unchanged code: ResNet-8 on
-8x8 images at batch 1 in Paddle Inference, one thread, four blocks of 30 bursts of 6 ms, two cores:
+8x8 images at batch 1 in Paddle Inference, one thread, two cores, from the suites of one `dyrelu-bench
+selftest` each, four blocks of 30 bursts of 6 ms:
 
                                ReLU   DyReLU-B   (a single burst's: scaled median absolute deviation)
     as the kernel likes        6.1%       2.4%   17%, 22%
