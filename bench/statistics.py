@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 __all__ = ["Estimate", "blocks_needed", "median_estimate", "percentile", "ratio_estimate", "samples_needed"]
 
@@ -47,6 +46,9 @@ def median_estimate(values: Sequence[float], confidence: float = 0.95) -> Estima
     middle = float(np.median(array))
     if array.size < blocks_needed(confidence):
         return Estimate(middle, math.nan, math.nan, int(array.size))
+    # A second of every worker's start, and most workers need no interval.
+    from scipy import stats
+
     interval = stats.quantile_test(array, q=middle, p=0.5).confidence_interval(confidence)
     return Estimate(middle, float(interval.low), float(interval.high), int(array.size))
 
