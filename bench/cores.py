@@ -21,12 +21,17 @@ from __future__ import annotations
 import contextlib
 import os
 
-__all__ = ["can_share_core", "own_cores", "share_core", "shared_core"]
+__all__ = ["can_share_core", "cores_for", "own_cores", "share_core", "shared_core"]
 
 
 def can_share_core(threads: int) -> bool:
     """Whether workers of so many threads are better off on one core, of several that there are."""
     return threads == 1 and len(os.sched_getaffinity(0)) > 1
+
+
+def cores_for(threads: int) -> bool:
+    """Whether so many threads have a core each."""
+    return threads <= len(os.sched_getaffinity(0))
 
 
 def shared_core(block: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 
 import msgspec
 
@@ -24,7 +24,7 @@ from bench.messages import (
 from bench.plan import Context
 from bench.record import Failure, FailureKind
 
-__all__ = ["take_facts"]
+__all__ = ["fact_turns", "take_facts"]
 
 # Test images a step: few enough to need little memory, enough not to spend the time on calls.
 _LARGEST_BATCH = 100
@@ -33,6 +33,12 @@ _SMALLEST_BATCH = 20
 
 def take_facts(context: Context, advance: Callable[[int, int], None]) -> None:
     """Takes what the journal lacks. `advance` is told how many of how many processes are done."""
+    for _ in fact_turns(context, advance):
+        pass
+
+
+def fact_turns(context: Context, advance: Callable[[int, int], None]) -> Generator[None, None, None]:
+    """The same in steps. A worker that has been started goes on working between them."""
     withheld = context.plan.withheld
     cases = tuple(case for case in context.plan.cases if case.key not in withheld)
     tasks = _tasks(cases, context.plan.test_images)
@@ -41,7 +47,7 @@ def take_facts(context: Context, advance: Callable[[int, int], None]) -> None:
         left: FactsTask | None = _still_to_do(context, task)
         while left is not None:
             before = len(context.journal.entries)
-            _run_worker(context, left)
+            yield from _run_worker(context, left)
             # A worker of an older revision leaves undone what it doesn't know.
             done_nothing = len(context.journal.entries) == before
             left = None if done_nothing else _still_to_do(context, task)
@@ -111,7 +117,7 @@ def _still_to_do(context: Context, task: FactsTask) -> FactsTask | None:
     return left if cases or image or examination else None
 
 
-def _run_worker(context: Context, task: FactsTask) -> None:
+def _run_worker(context: Context, task: FactsTask) -> Generator[None, None, None]:
     """Runs one worker. A case that it is lost in gets its entry here, so that the next goes on behind it.
 
     A worker that is lost between cases is nobody's fault: what is left is tried again, but not for ever.
@@ -152,3 +158,4 @@ def _run_worker(context: Context, task: FactsTask) -> None:
                 raise WorkerError(f"a worker could not start on {task.variant}: {event.message}")
             case _:
                 pass
+        yield

@@ -16,7 +16,7 @@ import msgspec
 
 from bench.cores import share_core
 from bench.errors import WorkerError
-from bench.messages import Begin, BlockTask, Event, Finished, Lost, Request
+from bench.messages import Begin, BlockTask, Event, Finished, Lost, Request, Started
 from bench.place import HERE, Place
 from bench.record import FailureKind
 from bench.turns import Bell, Turns
@@ -34,7 +34,7 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS
 
 
 def launch(request: Request, place: Place = HERE, turns: Turns | None = None) -> Iterator[Event]:
-    """Runs one worker and yields its events; ends with Finished or Lost. Closing it ends the worker.
+    """Runs one worker and yields Started, then its events; ends with Finished or Lost. Closing it ends it.
 
     With `turns` the worker of a block works only while its next event is being asked for.
     """
@@ -54,6 +54,7 @@ def launch(request: Request, place: Place = HERE, turns: Turns | None = None) ->
         if bell is not None:
             bell.seat(process.pid)
         _seat(process, request, turns)
+        yield Started()
         yield from _events(process, reader, request.protocol.timeout_s, errors, bell)
 
 

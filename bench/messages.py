@@ -41,6 +41,7 @@ __all__ = [
     "ProfileTask",
     "Refused",
     "Request",
+    "Started",
     "Stopped",
     "Task",
 ]
@@ -227,6 +228,10 @@ class Finished(msgspec.Struct, frozen=True, tag="finished"):
     """The worker's last word."""
 
 
+class Started(msgspec.Struct, frozen=True, tag="started"):
+    """Said by the runner's side before anything else: the worker's process is there."""
+
+
 class Lost(msgspec.Struct, frozen=True, tag="lost"):
     """Said by the runner's side in place of a worker that died, hung or was killed."""
 
@@ -254,5 +259,6 @@ Event = (
     | Note
     | DiskFull
     | Finished
+    | Started
     | Lost
 )

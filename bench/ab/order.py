@@ -8,10 +8,11 @@ import numpy as np
 
 from bench.block_stage import Turn
 
-__all__ = ["begins", "take_turns"]
+__all__ = ["alternate", "begins", "take_turns"]
 
 # Beside the seed of the groups' order, of which this must not be a copy.
 _SIDES = 0xAB
+_END = object()
 
 
 def begins(seed: int, block: int) -> int:
@@ -21,6 +22,13 @@ def begins(seed: int, block: int) -> int:
     """
     first = int(np.random.default_rng([_SIDES, seed, block // 2]).integers(2))
     return first ^ (block % 2)
+
+
+def alternate(workers: Sequence[Generator[None, None, None]]) -> None:
+    """Runs generators to their end, a step of each in turn, so that what they wait for goes on at once."""
+    waiting = list(workers)
+    while waiting:
+        waiting = [worker for worker in waiting if next(worker, _END) is not _END]
 
 
 def take_turns(workers: Sequence[Generator[Turn, None, None]], first: int, place: Mapping[str, int]) -> None:

@@ -10,13 +10,13 @@ import msgspec
 
 from bench.ab.abilities import unknown_cases
 from bench.ab.folder import AbFolder, AbRequest, SideEntry
-from bench.ab.order import begins, take_turns
+from bench.ab.order import alternate, begins, take_turns
 from bench.ab.sides import Pair, Side
 from bench.ab.weights import share_weights
 from bench.block_stage import block_turns, run_block
 from bench.clock import Clock, WallClock
-from bench.cores import can_share_core
-from bench.facts_stage import take_facts
+from bench.cores import can_share_core, cores_for
+from bench.facts_stage import fact_turns
 from bench.journal import Entry, GroupEntry
 from bench.launch import Launch, launch
 from bench.measuring import OpenSession, Setting, open_session
@@ -123,8 +123,7 @@ def run_sides(sessions: Sessions, in_turns: bool, clock: Clock, progress: Progre
     started = clock.now()
     plan = sessions[0].context.plan
     limit, blocks = plan.max_time_s, plan.protocol.blocks
-    for name, session in zip(_NAMES, sessions, strict=True):
-        take_facts(session.context, _advance(progress, f"facts of {name}"))
+    _take_facts(sessions, progress)
     share_weights(*sessions)
     _forget_halves(sessions)
     for block in range(blocks):
@@ -134,6 +133,24 @@ def run_sides(sessions: Sessions, in_turns: bool, clock: Clock, progress: Progre
         _run_pair(sessions, block, in_turns)
     progress.advance("blocks", blocks, blocks)
     return blocks
+
+
+def _take_facts(sessions: Sessions, progress: Progress) -> None:
+    """Both sides at once where neither takes a core from the other: facts are no times.
+
+    One after the other on a GPU, of whose memory the driver only knows how much all processes hold.
+    """
+    alone = any(session.heading.environment.accelerators for session in sessions)
+    together = not alone and cores_for(2 * sessions[0].context.plan.threads)
+    with contextlib.ExitStack() as stack:
+        workers = [
+            stack.enter_context(
+                contextlib.closing(fact_turns(session.context, _advance(progress, f"facts of {name}")))
+            )
+            for name, session in zip(_NAMES, sessions, strict=True)
+        ]
+        for group in [workers] if together else [[worker] for worker in workers]:
+            alternate(group)
 
 
 def _advance(progress: Progress, stage: str) -> Callable[[int, int], None]:

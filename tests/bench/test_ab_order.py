@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.ab.order import begins, take_turns
+from bench.ab.order import alternate, begins, take_turns
 from bench.block_stage import Turn
 
 pytestmark = pytest.mark.nopaddle
@@ -45,6 +45,21 @@ def test_who_begins_follows_from_the_seed_and_is_fair() -> None:
     assert sum(order) == 20
     assert {tuple(order[i : i + 2]) for i in range(0, 40, 2)} == {(0, 1), (1, 0)}
     assert order != [begins(4, block) for block in range(40)]
+
+
+@given(st.lists(st.integers(0, 5), max_size=3))
+def test_generators_alternate_until_all_have_ended(lengths: list[int]) -> None:
+    seen: list[int] = []
+
+    def steps(name: int, length: int) -> Generator[None, None, None]:
+        for _ in range(length):
+            seen.append(name)
+            yield
+
+    alternate([steps(name, length) for name, length in enumerate(lengths)])
+    assert [seen.count(name) for name in range(len(lengths))] == lengths
+    rounds = [[name for name, length in enumerate(lengths) if length > turn] for turn in range(5)]
+    assert seen == [name for names in rounds for name in names]
 
 
 counts = st.tuples(st.integers(1, 5), st.integers(0, 8))

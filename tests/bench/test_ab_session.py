@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -11,6 +12,7 @@ import pytest
 from bench.ab.session import Sessions, run_sides
 from bench.ab.weights import share_weights
 from bench.assemble import assemble
+from bench.environment import Accelerator, Environment, collect
 from bench.journal import GroupEntry, Journal, NoteEntry
 from bench.measuring import OpenSession, Setting, open_session
 from bench.messages import (
@@ -41,6 +43,7 @@ PRESET = Preset(
     subjects=(MODELS,),
     measure=Measurement(batches=(1, 2), engines=("eager",), blocks=4),
 )
+GPU = Accelerator("GPU-0", "a GPU", 2**33, "1")
 REQUEST = RunRequest(PRESET, 1, "s", "dyrelu-bench ab", "2026-01-01T00:00:00Z")
 Watch = Callable[[str, Request, Event], None]
 
@@ -93,7 +96,11 @@ def ignore(_name: str, _request: Request, _event: Event) -> None:
 
 
 def opened(
-    path: Path, watch: Watch = ignore, unknown: frozenset[str] = frozenset(), request: RunRequest = REQUEST
+    path: Path,
+    watch: Watch = ignore,
+    unknown: frozenset[str] = frozenset(),
+    request: RunRequest = REQUEST,
+    environment: Environment | None = None,
 ) -> Sessions:
     """Both sides' sessions; `unknown` cases are unknown to A."""
 
@@ -101,7 +108,7 @@ def opened(
         folder = RunFolder(path / name)
         folder.path.mkdir(parents=True, exist_ok=True)
         lacking = unknown if name == "A" else frozenset()
-        setting = Setting(launch=worker(name, watch), pair="pair", unknown=lacking)
+        setting = Setting(worker(name, watch), environment, "pair", lacking)
         return open_session(folder, request, lambda _: None, setting)
 
     return session("A"), session("B")
@@ -128,6 +135,26 @@ def test_both_sides_run_the_same_groups_in_the_same_order(tmp_path: Path, in_tur
         "facts of B",
         "blocks",
     ]
+
+
+@pytest.mark.parametrize(
+    ("cores", "gpus", "at_once"), [(2, (), True), (1, (), False), (2, (GPU,), False)], ids=str
+)
+def test_facts_are_taken_at_once_where_nobody_is_in_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cores: int, gpus: tuple[Accelerator, ...], at_once: bool
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(cores)))
+    seen: list[str] = []
+
+    def watch(name: str, request: Request, _event: Event) -> None:
+        if isinstance(request.task, FactsTask):
+            seen.append(name)
+
+    environment = msgspec.structs.replace(collect(), accelerators=gpus)
+    run_sides(opened(tmp_path, watch, environment=environment), True, FakeClock(), Quiet())
+    changes = sum(a != b for a, b in pairwise(seen))
+    assert changes == (len(seen) - 1 if at_once else 1)
+    assert seen.count("A") == seen.count("B") > 2
 
 
 def test_bursts_of_both_sides_alternate_in_turns(tmp_path: Path) -> None:
