@@ -31,7 +31,9 @@ def observed_spread(cells: Sequence[Unpaired]) -> Spread | None:
     """The spread of session means beyond what their blocks explain, over both sides of all cells together.
 
     None where no side of a cell has two sessions of two blocks. A session is fast or slow for all cells at
-    once, so that its degrees of freedom are those of one cell, however many there are.
+    once, so that its degrees of freedom are those of one cell, however many there are; what is left of a
+    variance has those of the difference, with what the blocks explain as known (Satterthwaite 1946,
+    Biometrics Bulletin 2): a spread of nothing is not known at all.
     """
     parts = [[_part(side) for side in (cell.base, cell.new)] for cell in cells]
     used = [part for sides in parts for part in sides if part is not None]
@@ -41,7 +43,9 @@ def observed_spread(cells: Sequence[Unpaired]) -> Spread | None:
     between = math.fsum(part[1] for part in used) / df
     inside = math.fsum(part[0] * part[2] for part in used) / df
     df_of_a_cell = max(sum(part[0] for part in sides if part is not None) for sides in parts)
-    return Spread(math.sqrt(max(0.0, between - inside)), df_of_a_cell, "from the sessions given here")
+    variance = max(0.0, between - inside)
+    known = df_of_a_cell * (variance / between) ** 2 if between else 0.0
+    return Spread(math.sqrt(variance), known, "from the sessions given here")
 
 
 def _part(side: Sessions) -> tuple[int, float, float] | None:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.compare import CompareOptions, Spread, Spreads, compare, compare_observed, observe, observed_spread
+from bench.compare.spread import moderated
 from bench.compared import Basis, Comparison, Delta, FactChange, Status
 from bench.evidence import Unpaired
 from bench.record import Bound, Fact, Failure, FailureKind, Suite, Window
@@ -398,9 +399,23 @@ def test_the_spread_between_sessions_is_estimated_without_that_of_blocks() -> No
     found = observed_spread(cells)
     assert found is not None
     assert found.sd == pytest.approx(0.03, rel=0.15)
-    assert found.df == 10  # of one cell: sessions are fast or slow for all of them
+    # 10 are of one cell, since sessions are fast or slow for all of them; blocks explain 2% of the variance.
+    assert found.df == pytest.approx(10 * (1 / 1.022) ** 2, rel=0.02)
     assert observed_spread([Unpaired(((0.0, 0.1),), ((0.0, 0.2),))]) is None
     assert observed_spread([Unpaired(((0.0,), (1.0,)), ((0.0, 0.2),))]) is None
+
+
+def test_sessions_that_show_no_spread_do_not_prove_that_there_is_none() -> None:
+    """What an estimate that was cut off at nothing adds to what is known beforehand: next to nothing."""
+    known = Spread(0.02, 9, "known")
+    rng = random.Random(3)
+    for _ in range(20):
+        side = tuple(tuple(rng.gauss(0, 0.01) for _ in range(5)) for _ in range(5))
+        other = tuple(tuple(rng.gauss(0, 0.01) for _ in range(5)) for _ in range(5))
+        assert 0.0175 < moderated(known, [Unpaired(side, other)]).sd <= 0.02
+    # Where the spread is plain to see, it counts.
+    apart = tuple(tuple(rng.gauss(level, 0.001) for _ in range(5)) for level in (-0.1, 0.0, 0.1, 0.2, 0.3))
+    assert moderated(known, [Unpaired(apart, apart)]).sd > 0.08
 
 
 def test_a_session_counts_once_however_often_it_is_given() -> None:
