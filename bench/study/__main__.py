@@ -14,7 +14,7 @@ from bench.study.collect import Settings, collect, wanted
 from bench.study.page import PAGE_FILE, write_page
 from bench.study.raw import read_runs
 from bench.study.simulate import Plan, simulate
-from bench.study.study import RAW, SIMULATED, alike, load_study, pools_of, save_simulated
+from bench.study.study import RAW, SIMULATED, alike, halves_of, load_study, pools_of, save_simulated
 
 __all__ = ["app"]
 
@@ -48,14 +48,16 @@ def collect_command(
 @app.command("simulate")
 def simulate_command(
     folder: Folder,
-    blocks: Annotated[int | None, typer.Option(help="A side (default: as measured).", min=6)] = None,
+    blocks: Annotated[
+        int | None, typer.Option(help="A side (default: chosen by one half of the sessions).", min=6)
+    ] = None,
     suites: Annotated[int, typer.Option(min=1)] = 5000,
     seed: int = 0,
 ) -> None:
     """Draw suites from the raw data, and count what every rule says of them: a few minutes."""
     runs = alike(read_runs(folder / RAW))
-    plan = Plan(blocks or runs[0].protocol.blocks, seed, suites)
-    simulated = simulate(pools_of(runs), plan, lambda line: print(line, flush=True))
+    plan = Plan(blocks, seed, suites)
+    simulated = simulate(pools_of(runs), halves_of(runs), plan, lambda line: print(line, flush=True))
     save_simulated(simulated, folder / SIMULATED)
 
 

@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
 
+import msgspec
+
 from bench.compare import CompareOptions, compare_observed, observe
 from bench.compared import Comparison
 from bench.errors import ExitStatus, InputError, WorkerError
@@ -169,11 +171,23 @@ def collect(
         with busy_process() if run.kind is Kind.BUSY else contextlib.nullcontext():
             finished = measure(arguments, folder)
         _check(finished, run, folder)
-        write_run(condensed(folder, run, arguments, finished), out)
+        write_run(msgspec.structs.replace(condensed(folder, run, arguments, finished), commit=_commit()), out)
         tell(f"{run.name}: {finished.last_line}")
         shutil.rmtree(folder)
         made += 1
     return made
+
+
+def _commit() -> str:
+    """Of the code that runs; empty where that isn't known."""
+    say = ["describe", "--always", "--exclude=*", "--abbrev=40", "--dirty= + uncommitted changes"]
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(Path(__file__).parent), *say], capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def _make_room(work: Path) -> None:

@@ -1,9 +1,9 @@
 """What other tools would say of the same bursts, by their documentation and published source.
 
 Each takes two arrays of log times, base and new, whose last axis is one sample of a side, and gives verdicts:
-slower, faster or nothing. Every tool is given all blocks' bursts at once, disturbed ones too, which is more
-processes than most would start; a burst is what they call a value, a round, a repetition or a sample. None of
-them corrects for the number of cells.
+slower, faster or nothing. Every tool is given all blocks' bursts at once, disturbed ones too; a burst is what
+they call a value, a round, a repetition or a sample. None of them corrects for the number of cells. Those
+that test for significance are given one value a block as well: bursts of one process are not independent.
 """
 
 from __future__ import annotations
@@ -41,13 +41,16 @@ class _Tool(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A tool's rule. `source` says where it is written; a `slow` one gets fewer suites."""
+    """A tool's rule. `source` says where it is written; a `slow` one gets fewer suites. One that `tests` for
+    significance takes its samples for independent.
+    """
 
     name: str
     says: _Tool
     rule: str
     source: str
     slow: bool = False
+    tests: bool = True
 
 
 def _said(slower: npt.NDArray[np.bool_], faster: npt.NDArray[np.bool_]) -> Verdicts:
@@ -161,6 +164,7 @@ PEERS = (
         pytest_benchmark,
         "mean more than 5% above the base's",
         "`--benchmark-compare-fail=mean:5%`; `PercentageRegressionCheck` in pytest_benchmark/utils.py",
+        tests=False,
     ),
     Peer(
         "asv",
@@ -184,8 +188,8 @@ PEERS = (
     Peer(
         "google/benchmark U test",
         google_benchmark,
-        "p < 0.05 in a U test of the repetitions",
+        "p < 0.05 in a U test of the repetitions (it colours the p-value and gives no verdict)",
         "tools/compare.py, docs/tools.md (`--alpha`, 0.05)",
     ),
-    Peer("plain 5% ratio", plain_ratio, "ratio of medians beyond 5%", "scripts"),
+    Peer("plain 5% ratio", plain_ratio, "ratio of medians beyond 5%", "scripts", tests=False),
 )

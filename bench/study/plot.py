@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from bench.report.plots.style import LEVEL, Look, encode, label_first, legend, level_line, looks, panel_grid
 from bench.report.plots.style import style as plot_style
 from bench.study.rules import AB, COMPARE
-from bench.study.simulate import Simulated, Tally
+from bench.study.tally import Simulated, Tally
 
 __all__ = ["detection_figure", "draw_detection"]
 

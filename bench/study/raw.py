@@ -44,7 +44,7 @@ __all__ = [
     "write_run",
 ]
 
-# 1: first schema.
+# 1: first schema. `commit` was added since.
 RAW_VERSION = 1
 _SUFFIX = ".json.gz"
 # A clock reads nanoseconds of bursts that take milliseconds; what is left out is a ten-millionth.
@@ -100,7 +100,8 @@ class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class RawRun(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One run of `selftest`. `said` is by case key; `load` the machine's load before and after.
 
-    `seconds` is what the whole command took, facts and comparison included.
+    `seconds` is what the whole command took, facts and comparison included. `commit` is that of the code,
+    with what it lacks of what ran, and empty where it isn't known.
     """
 
     version: Annotated[int, Meta(ge=1, le=RAW_VERSION)]
@@ -118,6 +119,7 @@ class RawRun(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     last_line: str
     seconds: float
     load: tuple[float, float]
+    commit: str = ""
 
     @property
     def name(self) -> str:

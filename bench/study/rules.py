@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import TypeAlias
 
 import numpy as np
@@ -19,10 +19,23 @@ from bench.study.peers import PEERS, Peer
 from bench.study.pool import Floats
 from bench.verdict import Rule
 
-__all__ = ["AB", "COMPARE", "OUR_RULE", "RULES", "Setting", "StudyRule", "rules_of", "welch"]
+__all__ = [
+    "AB",
+    "AS_MEASURED",
+    "COMPARE",
+    "OUR_RULE",
+    "RULES",
+    "Pace",
+    "Setting",
+    "StudyRule",
+    "counts",
+    "rules_of",
+    "welch",
+]
 
 OUR_RULE = Rule()
 AB, COMPARE = "our rule, ab", "our rule, compare"
+AS_MEASURED = "our rule, ab, sessions' means as measured"
 Places: TypeAlias = npt.NDArray[np.intp]
 
 
@@ -33,20 +46,30 @@ class Setting(StrEnum):
     SESSIONS = "two sessions"
 
 
+class Pace(Enum):
+    """How long a rule takes for a suite, and so how many it is given."""
+
+    QUICK = "quick"
+    SLOW = "slow"
+    SLOWEST = "slowest"
+
+
 @dataclass(frozen=True, slots=True)
 class StudyRule:
     """A rule, and the settings that it can judge. `judge` gives the verdicts of whole suites, and for each
-    slowed version of them that of its slowed cell.
+    slowed version of them that of its slowed cell. `ours` are this project's, the default and what else it
+    could have been.
     """
 
     name: str
     settings: frozenset[Setting]
     judge: Callable[[Suites, Places, Mapping[float, Suites]], tuple[Verdicts, dict[float, Verdicts]]]
-    slow: bool = False
+    pace: Pace = Pace.QUICK
+    ours: bool = False
 
 
 def _ours(
-    name: str, setting: Setting, evidence: Callable[[Suites], Evidence], slow: bool = False
+    name: str, setting: Setting, evidence: Callable[[Suites], Evidence], pace: Pace = Pace.QUICK
 ) -> StudyRule:
     def judge(
         suites: Suites, cells: Places, slowed: Mapping[float, Suites]
@@ -55,13 +78,13 @@ def _ours(
         found = {effect: judged_one(every, evidence(one), cells, OUR_RULE) for effect, one in slowed.items()}
         return judged(every, OUR_RULE), found
 
-    return StudyRule(name, frozenset({setting}), judge, slow)
+    return StudyRule(name, frozenset({setting}), judge, pace, ours=True)
 
 
-def _paired(test: OneSided) -> Callable[[Suites], Evidence]:
+def _paired(test: OneSided, as_measured: bool = False) -> Callable[[Suites], Evidence]:
     def evidence(suites: Suites) -> Evidence:
-        assert suites.ratios is not None
-        ratios = suites.ratios
+        ratios = suites.as_measured if as_measured else suites.ratios
+        assert ratios is not None
         return Evidence.of(lambda sign, limit: test(sign * ratios, limit), OUR_RULE.log_limit)
 
     return evidence
@@ -112,32 +135,41 @@ def _side(values: Floats) -> tuple[Floats, Floats, Floats]:
     return mean, squares / np.maximum(n - 1, 1) / np.maximum(n, 1) + 1e-30, n
 
 
-def _peer(peer: Peer) -> StudyRule:
+def _peer(peer: Peer, per_block: bool = False) -> StudyRule:
+    """With `per_block` a value is a process's, whose bursts are no independent samples."""
+
+    def values(bursts: Floats) -> Floats:
+        if per_block:
+            return np.asarray(np.log(np.exp(bursts).mean(axis=-1)))
+        return bursts.reshape(*bursts.shape[:2], -1)
+
     def says(suites: Suites) -> Verdicts:
-        base, new = (each.reshape(*each.shape[:2], -1) for each in (suites.base_bursts, suites.new_bursts))
-        return peer.says(base, new)
+        return peer.says(values(suites.base_bursts), values(suites.new_bursts))
 
     def judge(
         suites: Suites, _cells: Places, slowed: Mapping[float, Suites]
     ) -> tuple[Verdicts, dict[float, Verdicts]]:
         return says(suites), {effect: says(one)[:, 0] for effect, one in slowed.items()}
 
-    return StudyRule(peer.name, frozenset(Setting), judge, peer.slow)
+    name = f"{peer.name}, a value a block" if per_block else peer.name
+    return StudyRule(name, frozenset(Setting), judge, Pace.SLOW if peer.slow else Pace.QUICK)
 
 
 #: The default comes first, then what else it could have been, then the other tools.
 RULES: tuple[StudyRule, ...] = (
     _ours(AB, Setting.PAIRED, _paired(CANDIDATES["paired t"])),
+    _ours(AS_MEASURED, Setting.PAIRED, _paired(CANDIDATES["paired t"], as_measured=True)),
     _ours(COMPARE, Setting.SESSIONS, welch),
     *(
         _ours(f"with {name}", Setting.PAIRED, _paired(test))
         for name, test in CANDIDATES.items()
         if name != "paired t"
     ),
-    *(_ours(f"with {name}", Setting.PAIRED, _paired(test), slow=True) for name, test in BOOTSTRAP.items()),
+    *(_ours(f"with {name}", Setting.PAIRED, _paired(test), Pace.SLOWEST) for name, test in BOOTSTRAP.items()),
     _ours("with Welch, unpaired", Setting.PAIRED, _welch_without_spread),
     _ours("with Welch and no spread", Setting.SESSIONS, _welch_without_spread),
     *map(_peer, PEERS),
+    *(_peer(peer, per_block=True) for peer in PEERS if peer.tests),
 )
 
 
@@ -146,7 +178,7 @@ def rules_of(setting: Setting) -> tuple[StudyRule, ...]:
     return tuple(rule for rule in RULES if setting in rule.settings)
 
 
-def counts(verdicts: Verdicts) -> tuple[int, int]:
-    """Suites with any alarm, and inconclusive cells."""
+def counts(verdicts: Verdicts) -> tuple[int, int, int]:
+    """Suites with any alarm, cells with one, and inconclusive cells."""
     alarm = np.abs(verdicts) == 1
-    return int(alarm.any(axis=1).sum()), int((verdicts == INCONCLUSIVE).sum())
+    return int(alarm.any(axis=1).sum()), int(alarm.sum()), int((verdicts == INCONCLUSIVE).sum())

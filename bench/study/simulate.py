@@ -7,14 +7,16 @@ from dataclasses import dataclass, replace
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
-from bench.study.draw import CELLS, Shape, paired_suites, two_session_suites
-from bench.study.family import SLOWER
+from bench.study.draw import CELLS, Shape, Suites, paired_suites, two_session_suites
+from bench.study.family import SLOWER, Verdicts
 from bench.study.pool import Pool
 from bench.study.raw import Kind
-from bench.study.rules import AB, COMPARE, Setting, StudyRule, counts, rules_of
+from bench.study.rules import AB, AS_MEASURED, COMPARE, OUR_RULE, Pace, Setting, StudyRule, counts, rules_of
+from bench.study.tally import BY_CASE, Simulated, Tally, percent_of
 
-__all__ = ["CHUNK", "EFFECTS", "Plan", "Simulated", "Tally", "first_chunks", "simulate"]
+__all__ = ["CHUNK", "EFFECTS", "Plan", "Pools", "first_chunks", "simulate"]
 
 EFFECTS = (0.03, 0.05, 0.10)
 # Suites that are in memory at once.
@@ -24,135 +26,166 @@ _FIRST = 100
 _SETTINGS = {Setting.PAIRED: paired_suites, Setting.SESSIONS: two_session_suites}
 _PLACES = {setting: place for place, setting in enumerate(Setting)}
 _KINDS = {kind: place for place, kind in enumerate(Kind)}
-# Of which a curve is drawn.
+# Of which a curve is drawn, and what the number of blocks is chosen by.
 _CURVES = (AB, COMPARE)
+_CERTIFIED = (AB, AS_MEASURED)
+Pools = Mapping[Kind, Pool]
+Places = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much is simulated. `blocks` is the stated number, `curve` those of the curve of detection."""
+    """How much is simulated. `blocks` is the stated number; None has it chosen from those of the curve."""
 
-    blocks: int
+    blocks: int | None = None
     seed: int = 0
     suites: int = 5000
     slow_suites: int = 1000
-    curve: tuple[int, ...] = (6, 8, 10, 12, 14, 16, 20, 24, 32)
+    slowest_suites: int = 200
+    curve: tuple[int, ...] = (6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 64)
     curve_suites: int = 2000
 
-
-class Tally(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a rule said of suites of one kind. `alarmed` suites had a false slower or faster.
-
-    `inconclusive` and `cells` count cells of null suites; `found` the suites whose slowed cell was called
-    slower, by effect in percent.
-    """
-
-    kind: Kind
-    setting: Setting
-    rule: str
-    blocks: int
-    suites: int
-    alarmed: int
-    cells: int
-    inconclusive: int
-    found: dict[int, int]
-
-    def plus(self, other: Tally) -> Tally:
-        """Both together."""
-        return msgspec.structs.replace(
-            self,
-            suites=self.suites + other.suites,
-            alarmed=self.alarmed + other.alarmed,
-            cells=self.cells + other.cells,
-            inconclusive=self.inconclusive + other.inconclusive,
-            found={effect: hits + other.found[effect] for effect, hits in self.found.items()},
-        )
-
-
-class Simulated(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All counts. `first` are those of a few suites that a quick test remakes."""
-
-    seed: int
-    blocks: int
-    tallies: tuple[Tally, ...]
-    curve: tuple[Tally, ...]
-    first: tuple[Tally, ...]
+    def most(self, pace: Pace) -> int:
+        """Suites for a rule of this pace."""
+        most = {Pace.QUICK: self.suites, Pace.SLOW: self.slow_suites, Pace.SLOWEST: self.slowest_suites}
+        return most[pace]
 
 
 Tell = Callable[[str], None]
 
 
-def simulate(pools: Mapping[Kind, Pool], plan: Plan, tell: Tell) -> Simulated:
-    """Takes minutes: suites of quiet and of busy noise, in both settings."""
+def simulate(pools: Pools, halves: tuple[Pools, Pools], plan: Plan, tell: Tell) -> Simulated:
+    """Takes minutes: suites of quiet and of busy noise, in both settings.
+
+    `halves` are of two halves of the sessions: one to choose the number of blocks by, one to hold it to.
+    """
+    choice = tuple(_choice(halves[0], plan, tell))
+    blocks = plan.blocks or _chosen(choice, plan)
+    tell(f"the other half of the sessions: {plan.suites} suites of {blocks} blocks")
+    certified = tuple(_light(halves[1], Shape(plan.suites, blocks), plan.seed, half=2, names=_CERTIFIED))
     tallies: list[Tally] = []
-    curve: list[Tally] = []
     for kind, pool in pools.items():
-        # Ours need no bursts, and a curve is long.
-        light = replace(pool, bursts=pool.bursts[..., :0])
         for setting in Setting:
-            tell(f"{kind.value}, {setting.value}: {plan.suites} suites of {plan.blocks} blocks")
-            tallies += _all(_chunks(kind, pool, setting, plan, Shape(plan.suites, plan.blocks)))
-            ours = [rule for rule in rules_of(setting) if rule.name in _CURVES]
-            for blocks in plan.curve:
-                shape = Shape(plan.curve_suites, blocks)
-                curve += _all(_chunks(kind, light, setting, plan, shape, ours))
-    return Simulated(plan.seed, plan.blocks, tuple(tallies), tuple(curve), first_chunks(pools, plan))
+            tell(f"{kind.value}, {setting.value}: {plan.suites} suites of {blocks} blocks")
+            drawing = _Drawing(kind, pool, setting, plan.seed)
+            tallies += _all(drawing.chunks(Shape(plan.suites, blocks), rules_of(setting), plan.most))
+    tell(f"curve: {plan.curve_suites} suites each")
+    curve = [
+        tally
+        for each in plan.curve
+        for tally in _light(pools, Shape(plan.curve_suites, each), plan.seed, half=0, names=_CURVES)
+    ]
+    first = first_chunks(pools, blocks, plan)
+    return Simulated(
+        *(plan.seed, blocks, plan.blocks is None, choice, certified, tuple(tallies), tuple(curve), first)
+    )
 
 
-def first_chunks(pools: Mapping[Kind, Pool], plan: Plan) -> tuple[Tally, ...]:
+def _choice(half: Pools, plan: Plan, tell: Tell) -> Iterator[Tally]:
+    for blocks in plan.curve:
+        tell(f"one half of the sessions: {plan.curve_suites} suites of {blocks} blocks")
+        yield from _light(half, Shape(plan.curve_suites, blocks), plan.seed, half=1, names=(AB,))
+
+
+def _chosen(choice: Sequence[Tally], plan: Plan) -> int:
+    """The fewest blocks that suffice on every kind of noise; the most there are, where none do."""
+    enough = (
+        blocks for blocks in plan.curve if all(tally.meets() for tally in choice if tally.blocks == blocks)
+    )
+    return min(enough, default=max(plan.curve))
+
+
+def _light(pools: Pools, shape: Shape, seed: int, half: int, names: Sequence[str]) -> Iterator[Tally]:
+    """Some of our rules, which need no bursts."""
+    for kind, pool in pools.items():
+        light = replace(pool, bursts=pool.bursts[..., :0], paired_bursts=pool.paired_bursts[..., :0])
+        for setting in Setting:
+            rules = [rule for rule in rules_of(setting) if rule.name in names]
+            if rules:
+                yield from _all(_Drawing(kind, light, setting, seed, half).chunks(shape, rules))
+
+
+def first_chunks(pools: Pools, blocks: int, plan: Plan) -> tuple[Tally, ...]:
     """The first suites of each kind and setting, under every rule: seconds."""
-    shape = Shape(min(_FIRST, plan.suites), plan.blocks)
+    shape = Shape(min(_FIRST, plan.suites), blocks)
     return tuple(
         tally
         for kind, pool in pools.items()
         for setting in Setting
-        for tally in _chunks(kind, pool, setting, plan, shape)
+        for tally in _Drawing(kind, pool, setting, plan.seed).chunks(
+            shape, [rule for rule in rules_of(setting) if rule.pace is not Pace.SLOWEST]
+        )
     )
 
 
-def _chunks(
-    kind: Kind,
-    pool: Pool,
-    setting: Setting,
-    plan: Plan,
-    shape: Shape,
-    rules: Sequence[StudyRule] = (),
-) -> Iterator[Tally]:
-    """Each rule's counts of one chunk after another; slow rules stop early."""
-    for chunk, start in enumerate(range(0, shape.suites, CHUNK)):
-        key = [plan.seed, _KINDS[kind], _PLACES[setting], shape.blocks, chunk]
-        part = Shape(min(CHUNK, shape.suites - start), shape.blocks)
-        wanted = [rule for rule in rules or rules_of(setting) if not rule.slow or start < plan.slow_suites]
-        yield from _chunk(kind, pool, setting, part, wanted, np.random.default_rng(key))
+@dataclass(frozen=True, slots=True)
+class _Drawing:
+    """What suites are drawn from; `half` 0 is all sessions."""
+
+    kind: Kind
+    pool: Pool
+    setting: Setting
+    seed: int
+    half: int = 0
+
+    def chunks(
+        self, shape: Shape, rules: Sequence[StudyRule], most: Callable[[Pace], int] | None = None
+    ) -> Iterator[Tally]:
+        """Each rule's counts of one chunk after another, of `most` suites by its pace if that is given."""
+        for chunk, start in enumerate(range(0, shape.suites, CHUNK)):
+            key = [self.seed, _KINDS[self.kind], _PLACES[self.setting], shape.blocks, chunk, self.half]
+            part = Shape(min(CHUNK, shape.suites - start), shape.blocks)
+            wanted = [rule for rule in rules if most is None or start < most(rule.pace)]
+            yield from self._chunk(part, wanted, np.random.default_rng(key))
+
+    def _chunk(self, shape: Shape, rules: Sequence[StudyRule], rng: np.random.Generator) -> Iterator[Tally]:
+        suites = _SETTINGS[self.setting](self.pool, shape, rng)
+        # Between two sessions a slowdown of the reference would move its whole group: another question.
+        free = np.ones(CELLS, bool) if self.setting is Setting.PAIRED else ~suites.is_reference
+        cells = rng.choice(np.flatnonzero(free), size=shape.suites)
+        slowed = {effect: suites.slowed(cells, effect) for effect in EFFECTS}
+        for rule in rules:
+            verdicts, found = rule.judge(suites, cells, slowed)
+            alarmed, alarms, inconclusive = counts(verdicts)
+            hits = {effect: said == SLOWER for effect, said in found.items()}
+            tally = Tally(
+                *(self.kind, self.setting, rule.name, shape.blocks, shape.suites, alarmed),
+                cells=shape.suites * CELLS,
+                alarms=alarms,
+                inconclusive=inconclusive,
+                found={percent_of(effect): int(hit.sum()) for effect, hit in hits.items()},
+            )
+            detailed = rule.ours and self.setting is Setting.PAIRED
+            yield _detailed(tally, suites, (rule, verdicts), cells, hits[BY_CASE]) if detailed else tally
 
 
-def _chunk(
-    kind: Kind,
-    pool: Pool,
-    setting: Setting,
-    shape: Shape,
-    rules: Sequence[StudyRule],
-    rng: np.random.Generator,
-) -> Iterator[Tally]:
-    suites = _SETTINGS[setting](pool, shape, rng)
-    # A slowdown of the reference would move its whole group, which is another question.
-    cells = rng.choice(np.flatnonzero(~suites.is_reference), size=shape.suites)
-    slowed = {effect: suites.slowed(cells, effect) for effect in EFFECTS}
-    for rule in rules:
-        verdicts, found = rule.judge(suites, cells, slowed)
-        alarmed, inconclusive = counts(verdicts)
-        hits = {_percent(effect): int((said == SLOWER).sum()) for effect, said in found.items()}
-        yield Tally(
-            *(kind, setting, rule.name, shape.blocks, shape.suites),
-            alarmed=alarmed,
-            cells=shape.suites * CELLS,
-            inconclusive=inconclusive,
-            found=hits,
-        )
+def _detailed(
+    tally: Tally,
+    suites: Suites,
+    said: tuple[StudyRule, Verdicts],
+    cells: Places,
+    hits: npt.NDArray[np.bool_],
+) -> Tally:
+    """With what is counted of our rules only."""
+    rule, verdicts = said
+    at_limit, _ = rule.judge(_at_limit(suites), cells, {})
+    slowed = suites.case[cells]
+    sessions = np.unique(suites.session)
+    alarming = np.abs(verdicts) == 1
+    alarmed = {int(one): int((alarming & (suites.session == one)).any(axis=1).sum()) for one in sessions}
+    return msgspec.structs.replace(
+        tally,
+        at_limit=int((at_limit == SLOWER).any(axis=1).sum()),
+        slowed_by_case={int(case): int((slowed == case).sum()) for case in np.unique(slowed)},
+        found_by_case={int(case): int(hits[slowed == case].sum()) for case in np.unique(slowed)},
+        by_session={session: number for session, number in alarmed.items() if number},
+    )
 
 
-def _percent(effect: float) -> int:
-    return round(100 * effect)
+def _at_limit(suites: Suites) -> Suites:
+    """All cells as slow as may be, without the bursts that our rules don't look at."""
+    light = replace(suites, base_bursts=suites.base_bursts[..., :0], new_bursts=suites.new_bursts[..., :0])
+    return light.all_slowed(float(np.expm1(OUR_RULE.log_limit)))
 
 
 def _all(tallies: Iterable[Tally]) -> tuple[Tally, ...]:

@@ -60,8 +60,11 @@ def _spread(logs: Floats, source: str) -> MeasuredSpread:
     df = sum(len(each) - 1 for each in means)
     between = math.fsum(float(np.sum((each - each.mean()) ** 2)) for each in means) / df
     advised = math.sqrt(max(found.sd**2, (1 - _MOST_EXPLAINED) * between))
-    # Both sides of a run are one session: what shifts in it shifts for both.
-    return MeasuredSpread(math.sqrt(between), found.sd, Spread(advised, found.df / 2, source))
+    # Both sides of a run are one session: what shifts in it shifts for both. A variance that is a part of the
+    # one observed is known as much less well, as in bench.history.spread.
+    single = max(len(each) for each in means) - 1
+    known = single * (advised**2 / between) ** 2 if between else 0.0
+    return MeasuredSpread(math.sqrt(between), found.sd, Spread(advised, known, source))
 
 
 def _cell(logs: Floats) -> Unpaired | None:

@@ -13,9 +13,19 @@ from bench.storage import write_atomically
 from bench.study.pool import Pool, pool_of
 from bench.study.raw import Kind, RawRun, read_runs
 from bench.study.real import RunResult, run_result
-from bench.study.simulate import Simulated
+from bench.study.tally import Simulated
 
-__all__ = ["RAW", "SIMULATED", "Study", "alike", "load_simulated", "load_study", "pools_of", "save_simulated"]
+__all__ = [
+    "RAW",
+    "SIMULATED",
+    "Study",
+    "alike",
+    "halves_of",
+    "load_simulated",
+    "load_study",
+    "pools_of",
+    "save_simulated",
+]
 
 RAW = "raw"
 SIMULATED = "simulated.json"
@@ -59,9 +69,18 @@ def pools_of(runs: Sequence[RawRun]) -> dict[Kind, Pool]:
     for kind in (Kind.QUIET, Kind.BUSY):
         own = [run for run in runs if run.kind is kind]
         if len(own) < 2:
-            raise InputError(f"{len(own)} {kind.value} runs, and two sessions take two; collect more")
+            raise InputError(
+                f"{len(own)} {kind.value} runs in one half of the sessions, and two sessions take two; "
+                "collect more"
+            )
         pools[kind] = pool_of(own)
     return pools
+
+
+def halves_of(runs: Sequence[RawRun]) -> tuple[dict[Kind, Pool], dict[Kind, Pool]]:
+    """Runs with odd numbers, and those with even ones. Raises InputError where either has too few."""
+    odd, even = (pools_of([run for run in runs if run.number % 2 == rest]) for rest in (1, 0))
+    return odd, even
 
 
 def save_simulated(simulated: Simulated, path: Path) -> None:

@@ -13,10 +13,11 @@ from bench.report.text import escape
 from bench.study.peers import PEERS
 from bench.study.raw import Kind
 from bench.study.real import KindResult, kind_result, lower_bound, upper_bound
-from bench.study.rules import OUR_RULE, Setting
-from bench.study.simulate import EFFECTS, Tally
+from bench.study.rules import OUR_RULE, RULES, Setting
+from bench.study.simulate import EFFECTS
 from bench.study.spreads import case_noise, measured_spreads
 from bench.study.study import Study
+from bench.study.tally import Tally
 
 __all__ = [
     "curve_csv",
@@ -30,20 +31,23 @@ __all__ = [
 
 _EFFECT = 0.05
 _NOTHING = "–"
+_OURS = {rule.name for rule in RULES if rule.ours}
 
 
 def real_table(study: Study) -> str:
     """What the real runs said."""
     rows = [_real_row(kind_result(kind, study.results)) for kind in Kind]
-    header = ("runs", "number", "with a false alarm", "null cases", "inconclusive", "slowed cases", "found")
-    return table((*header, "runs with all found", "at least"), rows)
+    header = ("runs", "number", "with a false alarm", "at most", "null cases", "inconclusive")
+    return table((*header, "slowed cases", "found", "runs with all found", "at least"), rows)
 
 
 def _real_row(found: KindResult) -> list[str]:
     slowed = [str(found.slowed), str(found.found), str(found.whole)] if found.slowed else [_NOTHING] * 3
     least = percent(lower_bound(found.whole, found.runs), 1) if found.slowed else _NOTHING
     share = percent(found.inconclusive / found.null, 1) if found.null else _NOTHING
-    return [found.kind.value, str(found.runs), str(found.alarming), str(found.null), share, *slowed, least]
+    most = percent(upper_bound(found.alarming, found.runs), 1) if found.runs else _NOTHING
+    alarms = [str(found.alarming), most, str(found.null), share]
+    return [found.kind.value, str(found.runs), *alarms, *slowed, least]
 
 
 def slowed_table(study: Study) -> str:
@@ -65,8 +69,8 @@ def rule_table(tallies: Iterable[Tally], kind: Kind, setting: Setting, seconds: 
     """One kind of noise in one setting; `seconds` is what such a suite's blocks take."""
     rows = [_rule_row(tally, seconds) for tally in tallies if (tally.kind, tally.setting) == (kind, setting)]
     effects = [f"{percent(effect, 0)} found" for effect in EFFECTS]
-    header = ("rule", "suites", "with any false alarm", "at most", *effects, "inconclusive", "seconds")
-    return table(header, rows)
+    header = ("rule", "suites", "with any false alarm", "at most", "false alarms a cell", *effects)
+    return table((*header, "inconclusive", "any slower, all at the threshold", "seconds"), rows)
 
 
 def _rule_row(tally: Tally, seconds: float) -> list[str]:
@@ -75,10 +79,10 @@ def _rule_row(tally: Tally, seconds: float) -> list[str]:
         f"{tally.suites:,}",
         percent(tally.alarmed / tally.suites),
         percent(upper_bound(tally.alarmed, tally.suites)),
+        percent(tally.alarms / tally.cells, 3),
         *(percent(hits / tally.suites, 1) for hits in tally.found.values()),
-        _NOTHING
-        if tally.rule in {peer.name for peer in PEERS}
-        else percent(tally.inconclusive / tally.cells),
+        percent(tally.inconclusive / tally.cells) if tally.rule in _OURS else _NOTHING,
+        _NOTHING if tally.at_limit is None else percent(tally.at_limit / tally.suites),
         f"{seconds:,.0f}",
     ]
 

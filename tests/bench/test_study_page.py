@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bench.errors import InputError
 from bench.study.page import CSV_FILE, PAGE_FILE, page, write_page
-from bench.study.raw import read_runs, write_run
-from bench.study.rules import RULES
+from bench.study.raw import Kind, read_runs, write_run
+from bench.study.rules import RULES, Pace, Setting
 from bench.study.simulate import Plan, first_chunks, simulate
-from bench.study.study import RAW, SIMULATED, alike, load_study, pools_of, save_simulated
+from bench.study.study import RAW, SIMULATED, alike, halves_of, load_study, pools_of, save_simulated
 from bench.study.tables import curve_csv
+from bench.study.tally import Tally
 from tests.bench.study_runs import fake_runs
 
 pytestmark = pytest.mark.nopaddle
 
 PUBLISHED = Path(__file__).parents[2] / "reports" / "published" / "gate-study"
 published = pytest.mark.skipif(not (PUBLISHED / SIMULATED).exists(), reason="nothing is published yet")
-_RESAMPLED = {rule.name for rule in RULES if rule.slow}
-SMALL = Plan(12, seed=4, suites=20, slow_suites=10, curve=(6, 10), curve_suites=20)
+_RESAMPLED = {rule.name for rule in RULES if rule.pace is not Pace.QUICK}
+SMALL = Plan(12, seed=4, suites=20, slow_suites=10, slowest_suites=0, curve=(6, 10), curve_suites=20)
 
 
 def _unheard(_line: str) -> None:
@@ -31,9 +33,10 @@ def _unheard(_line: str) -> None:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small study of runs that nobody measured."""
     made = tmp_path_factory.mktemp("study")
-    for run in fake_runs():
+    for run in fake_runs(4):
         write_run(run, made / RAW)
-    simulated = simulate(pools_of(read_runs(made / RAW)), SMALL, _unheard)
+    runs = read_runs(made / RAW)
+    simulated = simulate(pools_of(runs), halves_of(runs), SMALL, _unheard)
     save_simulated(simulated, made / SIMULATED)
     return made
 
@@ -42,8 +45,13 @@ def test_the_page_is_made_of_what_was_measured(folder: Path) -> None:
     write_page(load_study(folder), folder)
     text = (folder / PAGE_FILE).read_text()
     assert "- `ab`, 12 blocks, quiet: 0 of 20 null suites with any false verdict" in text
-    assert "- real runs of one thing against itself: 0 of 6 with any false verdict: **reached**" in text
-    assert "all slowed cases found in 3 of 3, which supports at least 36.8% (exact 95% bound)" in text
+    assert "- real runs: 0 of 12 with any false verdict" in text
+    assert "all slowed cases found in 4 of 4, which supports 47.3% to 100% (exact" in text
+    # Twenty suites and four runs prove nothing, whatever they say.
+    assert text.count("**too few to say**") == 7
+    assert "**reached**" not in text
+    assert "12 blocks are given, and not chosen by these data" in text
+    assert "| pyperf, a value a block " in text
     assert "python -m bench.study simulate FOLDER --blocks 12 --seed 4" in text
     lines = (folder / CSV_FILE).read_text().splitlines()
     assert lines[0] == "noise,setting,rule,blocks,suites,alarmed,effect_percent,found"
@@ -55,18 +63,58 @@ def test_the_page_is_made_of_what_was_measured(folder: Path) -> None:
 def test_the_same_data_give_the_same_page_and_counts(folder: Path) -> None:
     study = load_study(folder)
     assert page(study) == page(load_study(folder))
-    pools = pools_of(read_runs(folder / RAW))
-    assert simulate(pools, SMALL, _unheard) == study.simulated
-    other = Plan(12, seed=5, suites=20, slow_suites=10, curve=(), curve_suites=20)
-    assert simulate(pools, other, _unheard).tallies != study.simulated.tallies
+    runs = read_runs(folder / RAW)
+    assert simulate(pools_of(runs), halves_of(runs), SMALL, _unheard) == study.simulated
+    other = Plan(12, seed=5, suites=20, slow_suites=10, slowest_suites=0, curve=(), curve_suites=20)
+    assert simulate(pools_of(runs), halves_of(runs), other, _unheard).tallies != study.simulated.tallies
+
+
+def test_the_number_of_blocks_is_chosen_by_one_half_and_held_to_by_the_other(folder: Path) -> None:
+    runs = read_runs(folder / RAW)
+    plan = Plan(
+        None, seed=1, suites=20, slow_suites=5, slowest_suites=0, curve=(6, 16, 20, 24), curve_suites=300
+    )
+    found = simulate(pools_of(runs), halves_of(runs), plan, _unheard)
+    enough = {
+        blocks
+        for blocks in plan.curve
+        if all(tally.meets() for tally in found.choice if tally.blocks == blocks)
+    }
+    assert found.chosen
+    assert found.blocks == min(enough, default=24)
+    assert {tally.rule for tally in found.choice} == {"our rule, ab"}
+    assert {tally.blocks for tally in found.certified} == {found.blocks}
+    quiet = [tally for tally in found.choice if tally.kind is Kind.QUIET]
+    assert [tally.found[5] for tally in quiet] == sorted(tally.found[5] for tally in quiet)
+
+
+def test_only_our_rules_in_one_session_are_counted_in_detail(folder: Path) -> None:
+    for tally in load_study(folder).simulated.tallies:
+        ours = tally.setting is Setting.PAIRED and any(r.ours and r.name == tally.rule for r in RULES)
+        assert (tally.at_limit is not None) == ours
+        assert sum(tally.slowed_by_case.values()) == (tally.suites if ours else 0)
+        assert sum(tally.found_by_case.values()) == (tally.found[5] if ours else 0)
+
+
+def test_what_is_wanted_of_a_tally() -> None:
+    good = Tally(Kind.QUIET, Setting.PAIRED, "r", 12, 5000, 10, 300_000, 10, 15_000, {5: 4750})
+    assert good.meets()
+    for worse in ({"alarmed": 40}, {"inconclusive": 15_001}, {"found": {5: 4749}}):
+        assert not msgspec.structs.replace(good, **worse).meets()
+    busy = msgspec.structs.replace(good, kind=Kind.BUSY, inconclusive=200_000)
+    assert busy.meets()
 
 
 def test_what_is_missing_is_said(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no runs; collect some"):
         load_study(tmp_path)
     runs = read_runs(folder / RAW)
-    with pytest.raises(InputError, match="0 busy runs, and two sessions take two"):
+    with pytest.raises(
+        InputError, match="0 busy runs in one half of the sessions, and two sessions take two"
+    ):
         pools_of([run for run in runs if run.kind.value != "busy"])
+    with pytest.raises(InputError, match="1 quiet runs in one half of the sessions"):
+        halves_of([run for run in runs if run.number < 4])
     for run in runs:
         write_run(run, tmp_path / RAW)
     with pytest.raises(InputError, match="simulate"):
@@ -84,7 +132,8 @@ def test_the_published_page_is_remade_byte_for_byte() -> None:
 def test_the_first_published_suites_are_simulated_anew() -> None:
     study = load_study(PUBLISHED)
     plan = Plan(study.simulated.blocks, study.simulated.seed)
-    for found, expected in zip(first_chunks(study.pools, plan), study.simulated.first, strict=True):
+    again = first_chunks(study.pools, study.simulated.blocks, plan)
+    for found, expected in zip(again, study.simulated.first, strict=True):
         if found.rule in _RESAMPLED:
             # Their sums are a matrix product's, whose last digits differ from processor to processor.
             assert abs(found.alarmed - expected.alarmed) <= 0.02 * found.suites
@@ -97,9 +146,11 @@ def test_the_first_published_suites_are_simulated_anew() -> None:
 @published
 def test_all_published_suites_are_simulated_anew() -> None:
     simulated = load_study(PUBLISHED).simulated
-    pools = pools_of(alike(read_runs(PUBLISHED / RAW)))
-    plan = Plan(simulated.blocks, simulated.seed, simulated.tallies[0].suites)
-    again = simulate(pools, plan, _unheard)
+    runs = alike(read_runs(PUBLISHED / RAW))
+    blocks = None if simulated.chosen else simulated.blocks
+    plan = Plan(blocks, simulated.seed, simulated.tallies[0].suites)
+    again = simulate(pools_of(runs), halves_of(runs), plan, _unheard)
     for found, expected in zip(again.tallies, simulated.tallies, strict=True):
         assert found == expected or found.rule in _RESAMPLED
-    assert again.curve == simulated.curve
+    assert (again.curve, again.choice) == (simulated.curve, simulated.choice)
+    assert again.certified == simulated.certified
