@@ -20,7 +20,7 @@ Sessions = Sequence[Sequence[float]]
 def moderated(known: Spread, cells: Sequence[Unpaired]) -> Spread:
     """The known spread, corrected by cells that have several sessions a side."""
     found = observed_spread(cells)
-    if found is None or math.isinf(known.df):
+    if found is None or not found.df or math.isinf(known.df):
         return known
     total = known.df + found.df
     variance = (known.df * known.sd**2 + found.df * found.sd**2) / total

@@ -34,19 +34,21 @@ def answers(study: Study) -> Iterator[str]:
     yield (
         f"real runs: {alarming} of {runs} with any false verdict in a case that nothing was done to, which "
         f"supports at most {percent(upper_bound(alarming, runs), 1)} (wanted: none in {_RUNS} quiet and "
-        f"{_RUNS} busy runs): {_met(not alarming, enough)}"
+        f"{_RUNS} busy runs): {_met(not alarming, enough or alarming > 0)}"
     )
     slowed = kind_result(Kind.INJECTED, study.results)
     if slowed.runs:
         yield (
             f"real runs with injected work: all slowed cases found in {slowed.whole} of {slowed.runs}, which "
             f"supports {percent(lower_bound(slowed.whole, slowed.runs), 1)} to 100% (exact, one-sided 95%; "
-            f"wanted: {_RUNS} of {_RUNS}): {_met(slowed.whole == slowed.runs, slowed.runs >= _RUNS)}"
+            f"wanted: {_RUNS} of {_RUNS}): "
+            f"{_met(slowed.whole == slowed.runs, slowed.runs >= _RUNS or slowed.whole < slowed.runs)}"
         )
 
 
 def _of_kind(study: Study, kind: Kind, tally: Tally, as_measured: Tally) -> Iterator[str]:
-    start, enough = f"`ab`, {tally.blocks} blocks, {kind.value}", tally.suites >= _SUITES
+    start = f"`ab`, {tally.blocks} blocks, {kind.value}"
+    enough = tally.suites >= _SUITES and study.pools[kind].runs >= _RUNS
     at_most = upper_bound(tally.alarmed, tally.suites)
     yield (
         f"{start}: {tally.alarmed} of {tally.suites:,} null suites with any false verdict, at most "
@@ -61,9 +63,9 @@ def _of_kind(study: Study, kind: Kind, tally: Tally, as_measured: Tally) -> Iter
     yield (
         f"{start}: {percent(BY_CASE, 0)} in one of {CELLS} cells found in {percent(hits / tally.suites, 1)} "
         f"of suites, at least {percent(lower_bound(hits, tally.suites), 1)} (wanted: "
-        f"{percent(WANTED.found, 0)}): {_met(hits >= WANTED.found * tally.suites, enough)}; in the worst "
-        "case, "
-        f"`{name}`, {percent(_share_found(tally, worst), 1)}"
+        f"{percent(WANTED.found, 0)}): {_met(hits >= WANTED.found * tally.suites, enough)}; least "
+        f"often in `{name}`: in {percent(_share_found(tally, worst), 1)} of {tally.slowed_by_case[worst]:,} "
+        "suites"
     )
     if kind is Kind.QUIET:
         share = tally.inconclusive / tally.cells
@@ -86,31 +88,40 @@ def _met(reached: bool, enough: bool) -> str:
 def chosen_blocks(study: Study) -> str:
     """How the number of blocks came about, and what the bounds are of."""
     simulated = study.simulated
-    how = (
-        "the fewest with which runs of odd numbers reach all of this (the most that were tried, where none "
-        "do)"
-        if simulated.chosen
-        else "given, and not chosen by these data"
-    )
-    certified = _tally(simulated.certified, Kind.QUIET, AB)
-    where = ", ".join(
-        f"{number} with {name}"
+    certified = [_tally(simulated.certified, kind, AB) for kind in study.pools]
+    sessions = ", ".join(
+        f"{sum(run.kind is kind and run.number % 2 == 0 for run in study.runs)} {kind.value}"
         for kind in study.pools
-        for name, number in _alarming(study, _tally(simulated.certified, kind, AB)).items()
     )
+    where = ", ".join(f"{number} with {name}" for tally in certified for name, number in _most_first(tally))
     return (
-        f"{simulated.blocks} blocks are {how}; the {certified.suites:,} suites of each line are drawn from "
-        "runs "
-        "of even numbers, which had no part in that. Bounds of simulated shares are those of simulating: "
-        "they "
-        "hold for these sessions, and say nothing of a kind of session that none of them was. The bound of "
-        "the real runs does; simulated suites are many, but their sessions are few."
-        + (f" Suites with false verdicts by the session that they came from: {where}." if where else "")
+        f"{_how(study)} The {certified[0].suites:,} suites of each line are drawn from the runs of even "
+        "numbers "
+        f"({sessions}), which had no part in that. Bounds of simulated shares are those of simulating: they "
+        "hold for these sessions, and say nothing of others. The bound of the real runs counts sessions "
+        "instead "
+        "of suites, quiet, busy and injected ones together: at most so large a share of sessions like these, "
+        "on this machine in these hours, would alarm."
+        + (f" Suites with false verdicts, by the run that the cells came from: {where}." if where else "")
     )
 
 
-def _alarming(study: Study, tally: Tally) -> dict[str, int]:
-    """Suites by the name of the run whose cells alarmed, most first."""
-    names = [run.name for run in study.runs if run.kind is tally.kind and run.number % 2 == 0]
-    found = {names[session]: number for session, number in tally.by_session.items()}
-    return dict(sorted(found.items(), key=lambda item: -item[1]))
+def _how(study: Study) -> str:
+    simulated = study.simulated
+    if not simulated.chosen:
+        return f"{simulated.blocks} blocks are given, and not chosen by these data."
+    tried = [tally for tally in simulated.choice if tally.blocks == simulated.blocks]
+    if all(tally.meets(surely=True) for tally in tried):
+        return (
+            f"{simulated.blocks} blocks are the fewest with which runs of odd numbers reach all that is "
+            "asked of "
+            "`ab`, what is found by its lower bound."
+        )
+    return (
+        f"{simulated.blocks} blocks are the most that were tried: with none do runs of odd numbers reach all."
+    )
+
+
+def _most_first(tally: Tally) -> list[tuple[str, int]]:
+    """Suites by the run whose cells alarmed."""
+    return sorted(tally.by_session.items(), key=lambda item: -item[1])

@@ -31,7 +31,7 @@ OneSided: TypeAlias = Callable[[Floats, float], Floats]
 
 _ALPHA = 0.05
 _TRIM = 0.2
-# A family of 60 asks for a p-value of 0.0004: by twenty of so many.
+# A family of 60 asks for a p-value of 0.0004, which about 20 of these resamples reach.
 _RESAMPLES = 49_999
 _ROWS = 100  # of cells at once: their resamples fill 20 MB
 _SEED = 20240612

@@ -167,11 +167,11 @@ def collect(
         folder = work / run.name
         _make_room(work)
         tell(f"{run.name} ({position} of {len(runs)})")
-        arguments = run.arguments(settings)
+        arguments, commit = run.arguments(settings), _commit()
         with busy_process() if run.kind is Kind.BUSY else contextlib.nullcontext():
             finished = measure(arguments, folder)
         _check(finished, run, folder)
-        write_run(msgspec.structs.replace(condensed(folder, run, arguments, finished), commit=_commit()), out)
+        write_run(msgspec.structs.replace(condensed(folder, run, arguments, finished), commit=commit), out)
         tell(f"{run.name}: {finished.last_line}")
         shutil.rmtree(folder)
         made += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics as plain
+from collections.abc import Iterator
 from pathlib import Path
 
 from bench.report.formats import percent
@@ -13,7 +14,7 @@ from bench.study.draw import CELLS
 from bench.study.plot import draw_detection
 from bench.study.raw import Kind
 from bench.study.rules import OUR_RULE, Setting
-from bench.study.study import Study
+from bench.study.study import SIMULATED, Study
 from bench.study.tables import (
     curve_csv,
     noise_table,
@@ -50,7 +51,7 @@ def page(study: Study) -> str:
         *(_setting(study, kind, setting) for setting in Setting for kind in study.pools),
         _curve(),
         f"## The other tools\n\n{_PEERS}\n\n{peer_table()}",
-        f"## What this does not show\n\n{bullets(_LIMITS)}",
+        f"## What this does not show\n\n{bullets(_limits(study))}",
         f"## Noise\n\n{_NOISE}\n\n{noise_table(study)}\n\n{_spreads(study)}",
         f"## Remake\n\n{_remake(study)}",
     )
@@ -60,54 +61,38 @@ def page(study: Study) -> str:
 _PEERS = (
     "Each judges the bursts of all blocks at once, disturbed ones too, as it does not know them; ours takes "
     "the "
-    "undisturbed ones' lower quartiles. None of them corrects for the number of cells: a test at 5% alarms "
-    "in "
-    "95% of suites of 60 cells however right it is, and the column by cell tells that from being wrong. "
-    "Bursts "
-    "of one process are no independent samples, which tools that test for significance take them for; so "
-    "these "
-    "have a second row, in which a value is a block's."
+    "undisturbed ones' lower quartiles. In one session both sides take turns, which none of them does: that "
+    "is "
+    "kinder to them than their own way of measuring, which two sessions are. None of them corrects for the "
+    "number of cells: on independent cells a test at 5% alarms in 95% of suites of 60 however right it is, "
+    "and "
+    "the column of false alarms a cell tells that from being wrong. Bursts of one process are no independent "
+    "samples, which tools that test for significance take them for; so these have a second row, in which a "
+    "value is a block's. For U tests of few values the normal approximation stands in for the exact "
+    "distribution."
 )
 _NOISE = (
     "Standard deviation of a block's log ratio between two sides of unchanged code, pooled over runs, and "
-    f"the blocks with which the rule finds 5% in one of {CELLS} cells 19 times in 20, if noise were normal."
-)
-
-
-_LIMITS = (
-    "The sessions are few, hours apart, on one machine with two cores, in one state of its neighbours. Two "
-    "sessions in real use are days apart: the advised spread is a lower bound.",
-    f"The {CELLS} cells are the same cases of a small network on one thread several times over. Real runs "
-    "have "
-    "fewer cells, and so a smaller family, than simulated suites, and their own number of blocks: what is "
-    "true "
-    "of the ones is not proved of the others.",
-    "Neighbourhood reaches no farther than a pair of blocks. One share of the variance between sessions is "
-    "taken for all cases.",
-    "A slowdown here is of every process alike, by one factor. One that only some processes have would be "
-    "judged inconclusive, or be found later.",
-    "Blocks that a case did not finish are left out of simulated suites, and are judged in real runs.",
-    "Between two sessions means hold the noise of their blocks, which counts twice there for all rules "
-    "alike; "
-    "values are those of workers that take turns.",
-    "With fewer than 12 blocks no test without assumptions reaches the level that a family of 60 asks for: "
-    "there verdicts rest on the tails of Student's t.",
-    "The blocks that find 5% are by normal theory, without a shift between sessions.",
+    f"the blocks with which the rule finds 5% in one of {CELLS} cells 19 times in 20, if noise were normal; "
+    "then what was found of 5% there "
+    "in the suites of even sessions."
 )
 
 
 def _opening(study: Study) -> str:
     machine, protocol = study.runs[0].environment, study.runs[0].protocol
     versions = dict(machine.packages)
-    commits = sorted({f"commit {run.commit}" for run in study.runs if run.commit})
+    commits = sorted(
+        {f"commit {run.commit}" if run.commit else "code whose commit was not recorded" for run in study.runs}
+    )
     facts = (
         f"{machine.cpu}, {machine.logical_cores} logical cores, {machine.system}, Python {machine.python}, "
         f"PaddlePaddle {versions.get('paddlepaddle', 'unknown')}; environment {machine.fingerprint}",
         f"preset `{study.runs[0].preset}`: {len(study.runs[0].sides[0].cases)} cases, {protocol.blocks} "
         f"blocks of {protocol.rounds} bursts of {protocol.burst_ms:g} ms",
-        f"rule: threshold {percent(OUR_RULE.theta, 0)}, alpha {OUR_RULE.alpha:g} over the family, Student's "
-        "paired t",
-        f"measured by {', '.join(commits) or 'code whose commit was not recorded'}",
+        f"rule: threshold {percent(OUR_RULE.theta, 0)}, alpha {OUR_RULE.alpha:g} over the family; "
+        "Student's paired t for `ab`, Welch's for `compare`",
+        f"measured by {', '.join(commits)}",
     )
     return (
         "# Gate study\n\nHow often a comparison is wrong, and what it finds: this project's rule and "
@@ -119,14 +104,15 @@ def _opening(study: Study) -> str:
 def _real(study: Study) -> str:
     differing = sum(result.differing for result in study.results)
     judged = sum(len(result.null) + len(result.slowed) for result in study.results)
-    loads = [load for run in study.runs if run.kind is not Kind.BUSY for load in run.load]
+    loads = [run.load[0] for run in study.runs if run.kind is Kind.QUIET]
     shares = sorted({run.injected.share for run in study.runs if run.injected})
     work = ", ".join(percent(share, 0) for share in shares)
     lines = [
         f"Each run is one `selftest`. Busy runs had a foreign Python loop beside them that takes a whole "
         f"core. Injected runs did extra work of {work} of each step's own time on one side in the cases "
-        f"of one variant; their other cases are null. The machine's load before and after runs without other "
-        f"work was {min(loads):.2f} to {max(loads):.2f}, of which one worker is 1. Verdicts are recomputed "
+        f"of one variant; their other cases are null. The machine's load when a quiet run began was "
+        f"{min(loads):.2f} to {max(loads):.2f}, of which 1 is the worker of the run before. Verdicts are "
+        "recomputed "
         "from the raw data by the rule as "
         f"it is; of {judged} cases, {differing} differ from what the command said then.",
         real_table(study),
@@ -141,7 +127,7 @@ def _model(study: Study) -> str:
         f"{kind.value}: {pool.runs} sessions of {pool.blocks} whole blocks ({pool.left_out} left out), a "
         f"block's sd {percent(pool.within)}, sessions beyond their blocks {percent(pool.shift)}, the side "
         "that "
-        f"comes second {100 * pool.second:+.2f}%"
+        f"comes second takes {100 * pool.second:.2f}% longer"
         for kind, pool in study.pools.items()
     )
     return (
@@ -152,17 +138,60 @@ def _model(study: Study) -> str:
         "session apart are real, and hit a rack's cells together. Which side is called new is drawn. A "
         "session's mean ratio holds its blocks' noise, which would count twice when blocks are drawn from "
         "it; "
-        "so means are drawn in until sessions differ by the variance component between them, at least half "
-        "of "
-        "what they differ by, and deviations are widened by what a mean takes from them. Other tools' bursts "
-        "are treated so by their own means. The row of sessions' means as measured leaves them as they are: "
-        "more than sessions differ by, and so a bound. A slowdown multiplies the new side's times in one "
-        "cell; "
-        "between two sessions that is no reference, which would move its whole group. At the threshold all "
-        f"cells are slower by {percent(OUR_RULE.theta, 0)}, where a right rule calls any of them slower in "
-        "at "
-        f"most {percent(OUR_RULE.alpha, 0)} of suites. Noise: {sizes}."
+        "so means are shrunk towards 1 until sessions differ by the variance component between them, at "
+        "least "
+        "half of the variance of their means, and deviations are widened by what a mean takes from them. "
+        "Other "
+        "tools' bursts are treated so by their own means; between two sessions everything is as measured. "
+        "The "
+        "row of sessions' means as measured shrinks nothing, which is more than sessions differ by: an upper "
+        "bound, as far as these sessions go. A slowdown multiplies the new side's times in one cell; between "
+        "two sessions that is no reference, which would move its whole group. At the threshold all cells are "
+        f"slower by {percent(OUR_RULE.theta, 0)}, where a right rule calls any of them slower in at most "
+        f"{percent(OUR_RULE.alpha, 0)} of suites; what sessions differ by beyond their blocks is not in the "
+        "rule, and comes on top. Tables and curve are of all sessions, the figures above of those of even "
+        f"numbers alone. Noise: {sizes}."
     )
+
+
+def _limits(study: Study) -> Iterator[str]:
+    machine, condition = study.runs[0].environment, study.runs[0].sides[0].cases[0].condition
+    days = sorted({run.sides[0].started[:10] for run in study.runs})
+    yield (
+        f"The sessions are few, of {days[0]} to {days[-1]}, on one machine with {machine.logical_cores} "
+        "cores, in "
+        "the states that its neighbours were in. Two sessions in real use are days apart: the advised "
+        "spread is "
+        "probably too small."
+    )
+    yield (
+        f"The {CELLS} cells are the same {len(study.runs[0].sides[0].cases)} cases, on {condition.threads} "
+        f"{'thread' if condition.threads == 1 else 'threads'}, several times over. Real runs have fewer "
+        "cells, and "
+        f"so a smaller family, than simulated suites, and {study.runs[0].protocol.blocks} blocks: what is "
+        "true of "
+        "the ones is not proved of the others."
+    )
+    yield (
+        "Neighbourhood reaches no farther than a pair of blocks, and the means of all cases are shrunk by "
+        "one "
+        "factor."
+    )
+    yield (
+        "A slowdown here is of every process alike, by one factor. One that only some processes have would "
+        "be "
+        "called inconclusive, or be found with more blocks."
+    )
+    yield "Blocks that a case did not finish are left out of simulated suites, and are judged in real runs."
+    yield (
+        "Between two sessions means hold the noise of their blocks, which counts twice there for all rules "
+        "alike; and each side's worker paused for the other, as it would not in a session of its own."
+    )
+    yield (
+        "With fewer than 12 blocks no test without assumptions reaches the level that a family of 60 asks "
+        "for: there verdicts rest on the tails of Student's t."
+    )
+    yield "The blocks that find 5%, in the table of noise, are by normal theory, and sessions alike."
 
 
 def _seconds(study: Study, kind: Kind) -> float:
@@ -184,14 +213,15 @@ def _curve() -> str:
     return (
         "### Detection against blocks\n\n"
         f"![Share of suites whose slowed cell was found against the number of blocks]({_PLOT}.png)\n\n"
-        f"All counts are in [{CSV_FILE}]({CSV_FILE})."
+        f"Alarms and finds are in [{CSV_FILE}]({CSV_FILE}), all counts in [{SIMULATED}]({SIMULATED})."
     )
 
 
 def _spreads(study: Study) -> str:
     return (
         "Between sessions, for `compare`: the standard deviation of a session's mean log ratio. Advised is "
-        "what the blocks leave unexplained, but at least half of the variance.\n\n" + spread_table(study)
+        "what the blocks leave unexplained, but at least half of the variance; df are its degrees of "
+        "freedom.\n\n" + spread_table(study)
     )
 
 

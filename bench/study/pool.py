@@ -46,9 +46,11 @@ class Pool:
 
     `shift` is the standard deviation between sessions of a session's mean log ratio beyond what its blocks
     explain, `within` that of a block, `second` what the side that comes second takes longer. `left_out`
-    counts blocks that some case didn't run whole, or whose partner is missing.
+    counts blocks that some case didn't run whole, whose partner is missing, or that other sessions lack.
+    `names` are those of the runs.
     """
 
+    names: tuple[str, ...]
     cases: tuple[Case, ...]
     reference: npt.NDArray[np.intp]
     bursts: Floats
@@ -84,17 +86,18 @@ def pool_of(runs: Sequence[RawRun]) -> Pool:
     kept = [found[:blocks] for found in whole]
     observed = [observed_sides(run) for run in runs]
     ratios = np.array([_ratios(sides, own) for sides, own in zip(observed, kept, strict=True)])
-    if np.isfinite(corrected(ratios).ratios).sum(axis=1).max() < PAIR:
+    correction = corrected(ratios)
+    if not np.isfinite(correction.ratios).any():
         raise InputError(
-            f"{runs[0].kind.value} runs: no case has two usable blocks; collect on a quieter machine"
+            f"{runs[0].kind.value} runs: no case has two pairs of usable blocks; collect on a quieter machine"
         )
     bursts = np.array([_bursts(run, own) for run, own in zip(runs, kept, strict=True)])
-    correction = corrected(ratios)
     of_all = bursts.mean(axis=-1)
     difference = of_all[:, 1] - of_all[:, 0]
     paired = bursts.copy()
     paired[:, 1] += (corrected(difference).ratios - difference)[..., None]
     return Pool(
+        names=tuple(run.name for run in runs),
         cases=cases,
         reference=_references(cases, runs[0].protocol.reference),
         bursts=bursts,

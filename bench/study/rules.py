@@ -166,7 +166,6 @@ RULES: tuple[StudyRule, ...] = (
         if name != "paired t"
     ),
     *(_ours(f"with {name}", Setting.PAIRED, _paired(test), Pace.SLOWEST) for name, test in BOOTSTRAP.items()),
-    _ours("with Welch, unpaired", Setting.PAIRED, _welch_without_spread),
     _ours("with Welch and no spread", Setting.SESSIONS, _welch_without_spread),
     *map(_peer, PEERS),
     *(_peer(peer, per_block=True) for peer in PEERS if peer.tests),

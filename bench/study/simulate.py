@@ -90,7 +90,9 @@ def _choice(half: Pools, plan: Plan, tell: Tell) -> Iterator[Tally]:
 def _chosen(choice: Sequence[Tally], plan: Plan) -> int:
     """The fewest blocks that suffice on every kind of noise; the most there are, where none do."""
     enough = (
-        blocks for blocks in plan.curve if all(tally.meets() for tally in choice if tally.blocks == blocks)
+        blocks
+        for blocks in plan.curve
+        if all(tally.meets(surely=True) for tally in choice if tally.blocks == blocks)
     )
     return min(enough, default=max(plan.curve))
 
@@ -156,11 +158,14 @@ class _Drawing:
                 found={percent_of(effect): int(hit.sum()) for effect, hit in hits.items()},
             )
             detailed = rule.ours and self.setting is Setting.PAIRED
-            yield _detailed(tally, suites, (rule, verdicts), cells, hits[BY_CASE]) if detailed else tally
+            if detailed:
+                tally = _detailed(tally, self.pool.names, suites, (rule, verdicts), cells, hits[BY_CASE])
+            yield tally
 
 
 def _detailed(
     tally: Tally,
+    names: Sequence[str],
     suites: Suites,
     said: tuple[StudyRule, Verdicts],
     cells: Places,
@@ -170,15 +175,17 @@ def _detailed(
     rule, verdicts = said
     at_limit, _ = rule.judge(_at_limit(suites), cells, {})
     slowed = suites.case[cells]
-    sessions = np.unique(suites.session)
     alarming = np.abs(verdicts) == 1
-    alarmed = {int(one): int((alarming & (suites.session == one)).any(axis=1).sum()) for one in sessions}
+    alarmed = {
+        name: int((alarming & (suites.session == place)).any(axis=1).sum())
+        for place, name in enumerate(names)
+    }
     return msgspec.structs.replace(
         tally,
         at_limit=int((at_limit == SLOWER).any(axis=1).sum()),
         slowed_by_case={int(case): int((slowed == case).sum()) for case in np.unique(slowed)},
         found_by_case={int(case): int(hits[slowed == case].sum()) for case in np.unique(slowed)},
-        by_session={session: number for session, number in alarmed.items() if number},
+        by_session={name: number for name, number in alarmed.items() if number},
     )
 
 

@@ -63,23 +63,20 @@ def alike(runs: Sequence[RawRun]) -> tuple[RawRun, ...]:
     return tuple(runs)
 
 
-def pools_of(runs: Sequence[RawRun]) -> dict[Kind, Pool]:
+def pools_of(runs: Sequence[RawRun], where: str = "") -> dict[Kind, Pool]:
     """Noise of both kinds. Runs with extra work are no noise. Raises InputError where a kind has none."""
     pools = {}
     for kind in (Kind.QUIET, Kind.BUSY):
         own = [run for run in runs if run.kind is kind]
         if len(own) < 2:
-            raise InputError(
-                f"{len(own)} {kind.value} runs in one half of the sessions, and two sessions take two; "
-                "collect more"
-            )
+            raise InputError(f"{len(own)} {kind.value} runs{where}, and two sessions take two; collect more")
         pools[kind] = pool_of(own)
     return pools
 
 
 def halves_of(runs: Sequence[RawRun]) -> tuple[dict[Kind, Pool], dict[Kind, Pool]]:
     """Runs with odd numbers, and those with even ones. Raises InputError where either has too few."""
-    odd, even = (pools_of([run for run in runs if run.number % 2 == rest]) for rest in (1, 0))
+    odd, even = (pools_of([run for run in runs if run.number % 2 == rest], " in one half") for rest in (1, 0))
     return odd, even
 
 

@@ -13,7 +13,7 @@ from bench.report.text import escape
 from bench.study.peers import PEERS
 from bench.study.raw import Kind
 from bench.study.real import KindResult, kind_result, lower_bound, upper_bound
-from bench.study.rules import OUR_RULE, RULES, Setting
+from bench.study.rules import AB, OUR_RULE, RULES, Setting
 from bench.study.simulate import EFFECTS
 from bench.study.spreads import case_noise, measured_spreads
 from bench.study.study import Study
@@ -97,14 +97,22 @@ def noise_table(study: Study) -> str:
     found = [case_noise(study.pools[kind], _EFFECT, OUR_RULE) for kind in study.pools]
     header = ["case"]
     for kind in study.pools:
-        header += [f"{kind.value}: sd of a block", f"{kind.value}: blocks for 5%"]
+        header += [f"{kind.value}: {what}" for what in ("sd of a block", "blocks for 5%", "5% found")]
+    certified = {tally.kind: tally for tally in study.simulated.certified if tally.rule == AB}
     rows = []
-    for noises in zip(*found, strict=True):
+    for place, noises in enumerate(zip(*found, strict=True)):
         row = [escape(noises[0].case.key)]
-        for noise in noises:
+        for kind, noise in zip(study.pools, noises, strict=True):
             row += [_share(noise.sd), _NOTHING if noise.blocks is None else str(noise.blocks)]
+            row.append(_found(certified[kind], place))
         rows.append(row)
     return table(header, rows)
+
+
+def _found(tally: Tally, case: int) -> str:
+    """Of the suites whose slowed cell was of this case."""
+    suites = tally.slowed_by_case.get(case, 0)
+    return f"{percent(tally.found_by_case[case] / suites, 1)} of {suites:,}" if suites else _NOTHING
 
 
 def _share(value: float) -> str:
@@ -118,17 +126,18 @@ def spread_table(study: Study) -> str:
         source = f"{pool.runs} {kind.value} sessions of the gate study"
         for basis, found in zip(("reference", "calibration"), measured_spreads(pool, source), strict=True):
             shares = (found.observed, found.beyond, found.advised.sd)
-            rows.append([basis, kind.value, *map(_share, shares), f"{found.advised.df:g}"])
+            rows.append([basis, kind.value, *map(_share, shares), f"{found.advised.df:.1f}"])
     header = ("ratio to the", "noise", "sd of sessions' means", "beyond their blocks", "advised", "df")
     return table(header, rows, 2)
 
 
 def curve_csv(curve: Sequence[Tally], tallies: Sequence[Tally]) -> str:
-    """Every count, one row an effect; `curve` are suites of more or fewer blocks."""
+    """Alarms and finds, one row an effect; `curve` are suites of more or fewer blocks than `tallies`."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("noise", "setting", "rule", "blocks", "suites", "alarmed", "effect_percent", "found"))
-    for tally in (*tallies, *curve):
+    stated = {tally.blocks for tally in tallies}
+    for tally in (*tallies, *(tally for tally in curve if tally.blocks not in stated)):
         for effect, hits in tally.found.items():
             counts = (tally.blocks, tally.suites, tally.alarmed, effect, hits)
             writer.writerow((tally.kind.value, tally.setting.value, tally.rule, *counts))

@@ -6,6 +6,7 @@ import math
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from bench.ab.order import begins
 from bench.compare import DEFAULT_SPREADS, CompareOptions, compare, compare_observed
 from bench.errors import InputError, WorkerError
 from bench.evidence import Paired, Unpaired
@@ -25,7 +27,7 @@ from bench.study.collect import Finished, Settings, Wanted, busy_process, collec
 from bench.study.draw import CELLS, Shape, Suites, paired_suites, two_session_suites
 from bench.study.family import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER, Evidence, judged, judged_one
 from bench.study.peers import PEERS, asv, criterion, google_benchmark, plain_ratio, pyperf, pytest_benchmark
-from bench.study.pool import PAIR, Floats, corrected, pool_of
+from bench.study.pool import PAIR, Floats, Pool, corrected, pool_of
 from bench.study.raw import Kind, observed_sides, raw_side, read_run, read_runs, run_path, write_run
 from bench.study.real import lower_bound, run_result, upper_bound
 from bench.study.rules import OUR_RULE, welch
@@ -166,6 +168,8 @@ def test_a_pool_holds_the_noise_that_was_put_in() -> None:
     quiet = [fake_run(Kind.QUIET, number) for number in range(1, 9)]
     pool = pool_of(quiet)
     assert (pool.runs, pool.blocks, pool.left_out) == (8, 12, 0)
+    assert pool.names[0] == "quiet-01"
+    assert abs(pool.second) < 0.001
     # Two sides of 0.5%, each with a fifth of the bursts' own 0.5%, of which the median tells.
     assert pool.within == pytest.approx(0.0076, rel=0.25)
     assert pool.shift < 0.002
@@ -214,7 +218,7 @@ def test_sessions_whose_means_are_left_keep_them() -> None:
 def test_few_sessions_do_not_show_that_there_is_nothing_between_them() -> None:
     ratios = _sessions(10, 0.0, 0.01, 0.0)
     means = ratios.mean(axis=1)
-    assert corrected(ratios).shift >= math.sqrt(np.mean(means**2) / 2)
+    assert corrected(ratios).shift >= math.sqrt(np.mean(means**2) / 2) * (1 - 1e-9)
 
 
 def test_other_tools_are_given_bursts_whose_means_are_corrected_alike() -> None:
@@ -222,6 +226,26 @@ def test_other_tools_are_given_bursts_whose_means_are_corrected_alike() -> None:
     plain, paired = (values[:, 1] - values[:, 0] for values in (pool.bursts, pool.paired_bursts))
     assert paired.mean(axis=-1) == pytest.approx(corrected(plain.mean(axis=-1)).ratios)
     assert (pool.bursts[:, 0] == pool.paired_bursts[:, 0]).all()
+
+
+def test_what_the_second_side_takes_longer_is_seen() -> None:
+    run = fake_run(Kind.QUIET, 1)
+    side = run.sides[1]
+    # Side B's every block that A begins takes 2% longer.
+    cases = tuple(
+        msgspec.structs.replace(
+            times,
+            blocks=tuple(
+                msgspec.structs.replace(
+                    block, quartiles=tuple(q * 1.02 ** (begins(1, block.block) == 0) for q in block.quartiles)
+                )
+                for block in times.blocks
+            ),
+        )
+        for times in side.cases
+    )
+    slower = msgspec.structs.replace(run, sides=(run.sides[0], msgspec.structs.replace(side, cases=cases)))
+    assert pool_of([slower]).second - pool_of([run]).second == pytest.approx(0.01, abs=1e-4)
 
 
 def test_a_block_without_its_partner_is_left_out() -> None:
@@ -253,7 +277,7 @@ def test_a_pool_without_any_usable_block_is_refused() -> None:
         )
         for side in run.sides
     )
-    with pytest.raises(InputError, match="busy runs: no case has two usable blocks"):
+    with pytest.raises(InputError, match="busy runs: no case has two pairs of usable blocks"):
         pool_of([msgspec.structs.replace(run, sides=sides)])
 
 
@@ -275,15 +299,58 @@ def drawn() -> tuple[Suites, Suites]:
     )
 
 
-def test_blocks_are_drawn_by_pairs() -> None:
-    """Of which each side began one: 0 and 1, 2 and 3, and never 1 and 2."""
-    pool = pool_of([run for run in fake_runs() if run.kind is Kind.BUSY])
-    suites = paired_suites(pool, Shape(50, 6), np.random.default_rng(1))
-    mine = suites.base_bursts[:, 0, :, 0]
-    firsts = {round(float(value), 9) for value in pool.paired_bursts[:, :, 0::2, :, 0].ravel()}
-    seconds = {round(float(value), 9) for value in pool.paired_bursts[:, :, 1::2, :, 0].ravel()}
-    assert {round(float(value), 9) for value in mine[:, 0::2].ravel()} <= firsts
-    assert {round(float(value), 9) for value in mine[:, 1::2].ravel()} <= seconds
+def _told_apart(cases: int) -> Pool:
+    """A pool in which every number says where it stands: run, block, case and side, in powers of 100."""
+    runs, blocks = 5, 8
+    run, side, block, case = np.meshgrid(*map(np.arange, (runs, 2, blocks, cases)), indexing="ij")
+    values = (1e6 * run + 1e4 * block + 1e2 * case).astype(np.float64)
+    ratios = values[:, 0]
+    found = fake_run(Kind.QUIET, 1).sides[0].cases[0].case
+    return Pool(
+        names=tuple(f"quiet-{number:02}" for number in range(1, runs + 1)),
+        cases=tuple(msgspec.structs.replace(found, batch=batch) for batch in range(1, cases + 1)),
+        reference=np.zeros(cases, dtype=np.intp),
+        bursts=(values + side)[..., None],
+        paired_bursts=(values + side)[..., None],
+        ratios=ratios,
+        as_measured=ratios + 0.5,
+        values=values,
+        calibration=values[..., 0],
+        shift=0.0,
+        within=1.0,
+        second=0.0,
+        left_out=0,
+    )
+
+
+@pytest.mark.parametrize("cases", [7, 16])
+def test_every_number_of_a_cell_comes_from_its_case_its_session_and_a_pair_of_its_blocks(cases: int) -> None:
+    suites = paired_suites(_told_apart(cases), Shape(30, 6), np.random.default_rng(1))
+    base, new = suites.base_bursts[..., 0], suites.new_bursts[..., 0]
+    assert base.shape == (30, CELLS, 6)
+    assert (np.sort(np.unique(np.stack([base, new]) % 100)) == [0, 1]).all()
+    assert (np.abs(new - base) == 1).all()
+    assert ((base // 1e2 % 100) == suites.case[None, :, None]).all()
+    assert ((base // 1e6) == suites.session[:, :, None]).all()
+    block = base // 1e4 % 100
+    assert (block[..., 0::2] % 2 == 0).all()
+    assert (block[..., 1::2] == block[..., 0::2] + 1).all()
+    assert suites.ratios is not None
+    assert suites.as_measured is not None
+    assert np.array_equal(np.abs(suites.ratios) // 1e2, base // 1e2)
+    assert np.array_equal(np.abs(suites.as_measured), np.abs(suites.ratios) + 0.5)
+    assert (suites.is_reference == (suites.case == 0)).all()
+    assert len(np.unique(suites.case)) == cases
+
+
+def test_between_two_sessions_the_sides_are_of_different_ones() -> None:
+    pool = _told_apart(16)
+    pool = replace(pool, paired_bursts=np.full_like(pool.bursts, np.nan))
+    suites = two_session_suites(pool, Shape(30, 6), np.random.default_rng(1))
+    base, new = suites.base_bursts[..., 0], suites.new_bursts[..., 0]
+    assert (new // 1e6 == suites.session[:, :, None]).all()
+    assert (base // 1e6 != new // 1e6).all()
+    assert ((new // 1e2 % 100) == suites.case[None, :, None]).all()
 
 
 def test_suites_have_the_shape_that_was_asked_for(drawn: tuple[Suites, Suites]) -> None:
