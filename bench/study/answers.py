@@ -96,12 +96,10 @@ def chosen_blocks(study: Study) -> str:
     where = ", ".join(f"{number} with {name}" for tally in certified for name, number in _most_first(tally))
     return (
         f"{_how(study)} The {certified[0].suites:,} suites of each line are drawn from the runs of even "
-        "numbers "
-        f"({sessions}), which had no part in that. Bounds of simulated shares are those of simulating: they "
-        "hold for these sessions, and say nothing of others. The bound of the real runs counts sessions "
-        "instead "
-        "of suites, quiet, busy and injected ones together: at most so large a share of sessions like these, "
-        "on this machine in these hours, would alarm."
+        f"numbers ({sessions}), which had no part in that. Bounds of simulated shares are those of "
+        "simulating: they hold for these sessions, and say nothing of others. The bound of the real runs "
+        "counts sessions instead of suites, quiet, busy and injected ones together: at most so large a "
+        "share of sessions like these, on this machine in these hours, would alarm."
         + (f" Suites with false verdicts, by the run that the cells came from: {where}." if where else "")
     )
 
@@ -114,8 +112,7 @@ def _how(study: Study) -> str:
     if all(tally.meets(surely=True) for tally in tried):
         return (
             f"{simulated.blocks} blocks are the fewest with which runs of odd numbers reach all that is "
-            "asked of "
-            "`ab`, what is found by its lower bound."
+            "asked of `ab`, what is found by its lower bound."
         )
     return (
         f"{simulated.blocks} blocks are the most that were tried: with none do runs of odd numbers reach all."

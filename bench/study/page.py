@@ -60,16 +60,13 @@ def page(study: Study) -> str:
 
 _PEERS = (
     "Each judges the bursts of all blocks at once, disturbed ones too, as it does not know them; ours takes "
-    "the "
-    "undisturbed ones' lower quartiles. In one session both sides take turns, which none of them does: that "
-    "is "
-    "kinder to them than their own way of measuring, which two sessions are. None of them corrects for the "
-    "number of cells: on independent cells a test at 5% alarms in 95% of suites of 60 however right it is, "
-    "and "
-    "the column of false alarms a cell tells that from being wrong. Bursts of one process are no independent "
-    "samples, which tools that test for significance take them for; so these have a second row, in which a "
-    "value is a block's. For U tests of few values the normal approximation stands in for the exact "
-    "distribution."
+    "the undisturbed ones' lower quartiles. In one session both sides take turns, which none of them does: "
+    "that is kinder to them than their own way of measuring, which two sessions are. None of them corrects "
+    "for the number of cells: on independent cells a test at 5% alarms in 95% of suites of 60 however right "
+    "it is, and the column of false alarms a cell tells that from being wrong. Bursts of one process are no "
+    "independent samples, which tools that test for significance take them for; so these have a second row, "
+    "in which a value is a block's. For U tests of few values the normal approximation stands in for the "
+    "exact distribution."
 )
 _NOISE = (
     "Standard deviation of a block's log ratio between two sides of unchanged code, pooled over runs, and "
@@ -112,9 +109,8 @@ def _real(study: Study) -> str:
         f"core. Injected runs did extra work of {work} of each step's own time on one side in the cases "
         f"of one variant; their other cases are null. The machine's load when a quiet run began was "
         f"{min(loads):.2f} to {max(loads):.2f}, of which 1 is the worker of the run before. Verdicts are "
-        "recomputed "
-        "from the raw data by the rule as "
-        f"it is; of {judged} cases, {differing} differ from what the command said then.",
+        f"recomputed from the raw data by the rule as it is; of {judged} cases, {differing} differ from what "
+        "the command said then.",
         real_table(study),
     ]
     if shares:
@@ -126,31 +122,25 @@ def _model(study: Study) -> str:
     sizes = "; ".join(
         f"{kind.value}: {pool.runs} sessions of {pool.blocks} whole blocks ({pool.left_out} left out), a "
         f"block's sd {percent(pool.within)}, sessions beyond their blocks {percent(pool.shift)}, the side "
-        "that "
-        f"comes second takes {100 * pool.second:.2f}% longer"
+        f"that comes second takes {100 * pool.second:.2f}% longer"
         for kind, pool in study.pools.items()
     )
     return (
         f"A suite has {CELLS} cells, made of racks that each hold the cases of one real session. A rack "
-        "takes "
-        "pairs of consecutive blocks, of which each side began one, with all cases and all bursts of them: "
-        "drift and bursts of foreign work inside a block, a block's neighbour, heavy tails and what sets a "
-        "session apart are real, and hit a rack's cells together. Which side is called new is drawn. A "
-        "session's mean ratio holds its blocks' noise, which would count twice when blocks are drawn from "
-        "it; "
-        "so means are shrunk towards 1 until sessions differ by the variance component between them, at "
-        "least "
-        "half of the variance of their means, and deviations are widened by what a mean takes from them. "
-        "Other "
-        "tools' bursts are treated so by their own means; between two sessions everything is as measured. "
-        "The "
-        "row of sessions' means as measured shrinks nothing, which is more than sessions differ by: an upper "
-        "bound, as far as these sessions go. A slowdown multiplies the new side's times in one cell; between "
-        "two sessions that is no reference, which would move its whole group. At the threshold all cells are "
-        f"slower by {percent(OUR_RULE.theta, 0)}, where a right rule calls any of them slower in at most "
-        f"{percent(OUR_RULE.alpha, 0)} of suites; what sessions differ by beyond their blocks is not in the "
-        "rule, and comes on top. Tables and curve are of all sessions, the figures above of those of even "
-        f"numbers alone. Noise: {sizes}."
+        "takes pairs of consecutive blocks, of which each side began one, with all cases and all bursts of "
+        "them: drift and bursts of foreign work inside a block, a block's neighbour, heavy tails and what "
+        "sets a session apart are real, and hit a rack's cells together. Which side is called new is drawn. "
+        "A session's mean ratio holds its blocks' noise, which would count twice when blocks are drawn from "
+        "it; so means are shrunk towards 1 until sessions differ by the variance component between them, at "
+        "least half of the variance of their means, and deviations are widened by what a mean takes from "
+        "them. Other tools' bursts are treated so by their own means; between two sessions everything is as "
+        "measured. The row of sessions' means as measured shrinks nothing, which is more than sessions "
+        "differ by: an upper bound, as far as these sessions go. A slowdown multiplies the new side's times "
+        "in one cell; between two sessions that is no reference, which would move its whole group. At the "
+        f"threshold all cells are slower by {percent(OUR_RULE.theta, 0)}, where a right rule calls any of "
+        f"them slower in at most {percent(OUR_RULE.alpha, 0)} of suites; what sessions differ by beyond "
+        "their blocks is not in the rule, and comes on top. Tables and curve are of all sessions, the "
+        f"figures above of those of even numbers alone. Noise: {sizes}."
     )
 
 
@@ -159,28 +149,22 @@ def _limits(study: Study) -> Iterator[str]:
     days = sorted({run.sides[0].started[:10] for run in study.runs})
     yield (
         f"The sessions are few, of {days[0]} to {days[-1]}, on one machine with {machine.logical_cores} "
-        "cores, in "
-        "the states that its neighbours were in. Two sessions in real use are days apart: the advised "
-        "spread is "
-        "probably too small."
+        "cores, in the states that its neighbours were in. Two sessions in real use are days apart: the "
+        "advised spread is probably too small."
     )
     yield (
         f"The {CELLS} cells are the same {len(study.runs[0].sides[0].cases)} cases, on {condition.threads} "
         f"{'thread' if condition.threads == 1 else 'threads'}, several times over. Real runs have fewer "
-        "cells, and "
-        f"so a smaller family, than simulated suites, and {study.runs[0].protocol.blocks} blocks: what is "
-        "true of "
-        "the ones is not proved of the others."
+        f"cells, and so a smaller family, than simulated suites, and {study.runs[0].protocol.blocks} blocks: "
+        "what is true of the ones is not proved of the others."
     )
     yield (
         "Neighbourhood reaches no farther than a pair of blocks, and the means of all cases are shrunk by "
-        "one "
-        "factor."
+        "one factor."
     )
     yield (
         "A slowdown here is of every process alike, by one factor. One that only some processes have would "
-        "be "
-        "called inconclusive, or be found with more blocks."
+        "be called inconclusive, or be found with more blocks."
     )
     yield "Blocks that a case did not finish are left out of simulated suites, and are judged in real runs."
     yield (
@@ -229,10 +213,7 @@ def _remake(study: Study) -> str:
     blocks = "" if study.simulated.chosen else f"--blocks {study.simulated.blocks} "
     kinds = " ".join(f"--{kind.value} {sum(run.kind is kind for run in study.runs)}" for kind in Kind)
     return (
-        "```sh\n"
-        f"python -m bench.study collect --out FOLDER/raw {kinds}\n"
-        f"python -m bench.study simulate FOLDER {blocks}--seed {study.simulated.seed}\n"
-        "python -m bench.study report FOLDER\n"
-        "```\n\n"
-        "The first measures for hours, and is not needed to remake the page: `raw/` holds what it measured."
+        f"```sh\npython -m bench.study collect --out FOLDER/raw {kinds}\npython -m bench.study simulate "
+        f"FOLDER {blocks}--seed {study.simulated.seed}\npython -m bench.study report FOLDER\n```\n\nThe "
+        "first measures for hours, and is not needed to remake the page: `raw/` holds what it measured."
     )
