@@ -54,7 +54,7 @@ def simulate_command(
     suites: Annotated[int, typer.Option(min=1)] = 5000,
     seed: int = 0,
 ) -> None:
-    """Draw suites from the raw data, and count what every rule says of them: a few minutes."""
+    """Draw suites from the raw data, and count what every rule says of them: up to an hour."""
     runs = alike(read_runs(folder / RAW))
     plan = Plan(blocks, seed, suites)
     simulated = simulate(pools_of(runs), halves_of(runs), plan, lambda line: print(line, flush=True))

@@ -55,7 +55,7 @@ Tell = Callable[[str], None]
 
 
 def simulate(pools: Pools, halves: tuple[Pools, Pools], plan: Plan, tell: Tell) -> Simulated:
-    """Takes minutes: suites of quiet and of busy noise, in both settings.
+    """Suites of quiet and of busy noise, in both settings: minutes, or an hour on an old machine.
 
     `halves` are of two halves of the sessions: one to choose the number of blocks by, one to hold it to.
     """
