@@ -21,7 +21,10 @@ from __future__ import annotations
 import contextlib
 import os
 
-__all__ = ["can_share_core", "cores_for", "own_cores", "share_core", "shared_core"]
+__all__ = ["THREAD_VARIABLES", "can_share_core", "cores_for", "own_cores", "share_core", "shared_core"]
+
+# By which libraries learn how many threads they may have, when they are loaded.
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def can_share_core(threads: int) -> bool:

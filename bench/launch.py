@@ -14,7 +14,7 @@ from typing import IO, Any
 
 import msgspec
 
-from bench.cores import share_core
+from bench.cores import THREAD_VARIABLES, share_core
 from bench.errors import WorkerError
 from bench.messages import Begin, BlockTask, Event, Finished, Lost, Request, Started
 from bench.place import HERE, Place
@@ -30,7 +30,6 @@ _STARTUP_S = 180.0
 _CHUNK = 1 << 16
 _LOOK_AGAIN_S = 0.5
 _TAIL_BYTES = 2000
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def launch(request: Request, place: Place = HERE, turns: Turns | None = None) -> Iterator[Event]:
@@ -82,7 +81,7 @@ def _start(
             pass_fds=descriptors,
             cwd=place.folder,
             # Paddle sets one thread when it is imported, unless these say otherwise.
-            env=place.environment(dict.fromkeys(_THREAD_VARIABLES, str(request.threads))),
+            env=place.environment(dict.fromkeys(THREAD_VARIABLES, str(request.threads))),
             # A session of its own: Ctrl-C in the terminal reaches the runner only.
             start_new_session=True,
         )

@@ -17,6 +17,7 @@ import typer
 
 from bench import engines
 from bench.case import DType
+from bench.cores import THREAD_VARIABLES
 from bench.errors import MissingDependency, UsageError
 from bench.presets import Changes, Preset, load_preset, with_changes
 from bench.run_folder import RunFolder, RunRequest
@@ -94,7 +95,6 @@ DataFile = Annotated[
 ]
 Download = Annotated[bool, typer.Option("--download", help="Fetch CIFAR-10 where it is not found.")]
 
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 # More threads than this for each core only wait for each other, and a machine can run out of them.
 _MOST_THREADS_A_CORE = 4
 # Where a run lies says nothing about how to repeat it.
@@ -215,7 +215,7 @@ def only_process(verb: str) -> Ranks:
 
 def apply_threads(threads: int) -> None:
     """Sets the threads of this process; must come before Paddle is imported, which sets one otherwise."""
-    for variable in _THREAD_VARIABLES:
+    for variable in THREAD_VARIABLES:
         os.environ[variable] = str(threads)
 
 

@@ -12,16 +12,18 @@ from bench.compare.bursts import paired_log_ratios
 from bench.compare.comparison import compare, compare_observed
 from bench.compare.observed import Observed, observe
 from bench.compare.options import DEFAULT_SPREADS, CompareOptions, Spread, Spreads
-from bench.compare.spread import observed_spread
+from bench.compare.spread import MOST_EXPLAINED, df_of_part, observed_spread
 
 __all__ = [
     "DEFAULT_SPREADS",
+    "MOST_EXPLAINED",
     "CompareOptions",
     "Observed",
     "Spread",
     "Spreads",
     "compare",
     "compare_observed",
+    "df_of_part",
     "observe",
     "observed_spread",
     "paired_log_ratios",

@@ -12,8 +12,11 @@ from collections.abc import Sequence
 from bench.compare.options import Spread
 from bench.evidence import Unpaired
 
-__all__ = ["moderated", "observed_spread"]
+__all__ = ["MOST_EXPLAINED", "df_of_part", "moderated", "observed_spread"]
 
+# Of the variance between sessions, what the blocks inside them may explain at most where nothing is known
+# beforehand: it is an estimate too, and a spread of nothing would make every difference significant.
+MOST_EXPLAINED = 0.5
 Sessions = Sequence[Sequence[float]]
 
 
@@ -31,9 +34,8 @@ def observed_spread(cells: Sequence[Unpaired]) -> Spread | None:
     """The spread of session means beyond what their blocks explain, over both sides of all cells together.
 
     None where no side of a cell has two sessions of two blocks. A session is fast or slow for all cells at
-    once, so that its degrees of freedom are those of one cell, however many there are; what is left of a
-    variance has those of the difference, with what the blocks explain as known (Satterthwaite 1946,
-    Biometrics Bulletin 2): a spread of nothing is not known at all.
+    once, so that its degrees of freedom are those of one cell, however many there are, or of what is left of
+    it: a spread of nothing is not known at all.
     """
     parts = [[_part(side) for side in (cell.base, cell.new)] for cell in cells]
     used = [part for sides in parts for part in sides if part is not None]
@@ -44,8 +46,15 @@ def observed_spread(cells: Sequence[Unpaired]) -> Spread | None:
     inside = math.fsum(part[0] * part[2] for part in used) / df
     df_of_a_cell = max(sum(part[0] for part in sides if part is not None) for sides in parts)
     variance = max(0.0, between - inside)
-    known = df_of_a_cell * (variance / between) ** 2 if between else 0.0
+    known = df_of_part(df_of_a_cell, variance, between)
     return Spread(math.sqrt(variance), known, "from the sessions given here")
+
+
+def df_of_part(df: float, part: float, whole: float) -> float:
+    """Degrees of freedom of a part of a variance that has `df`, with what was taken off as known; 0 where
+    there is nothing (Satterthwaite 1946, Biometrics Bulletin 2).
+    """
+    return df * (part / whole) ** 2 if whole else 0.0
 
 
 def _part(side: Sessions) -> tuple[int, float, float] | None:

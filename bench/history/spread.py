@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.compare import Spread
+from bench.compare import MOST_EXPLAINED, Spread, df_of_part
 from bench.compared import Basis
 from bench.history.changes import Line, lines_of
 from bench.history.load import through_index
@@ -18,9 +18,6 @@ from bench.history.series import Gathered, Quantity, gather
 __all__ = ["spread", "spread_of", "spreads"]
 
 _QUANTITIES = {Basis.REFERENCE: Quantity.RATIO, Basis.CALIBRATION: Quantity.CALIBRATION}
-# Of the variance between sessions, what the blocks inside them may explain at most: it is an estimate too,
-# and a spread of nothing would make every difference significant.
-_MOST_EXPLAINED = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +72,9 @@ def spread_of(gathered: Gathered, quantity: Quantity) -> Spread | None:
     degrees = sum(part.degrees for _, part in parts)
     between = math.fsum(part.squares for _, part in parts) / degrees
     explained = math.fsum(part.explained for _, part in parts) / degrees
-    variance = max(between - explained, (1 - _MOST_EXPLAINED) * between)
+    variance = max(between - explained, (1 - MOST_EXPLAINED) * between)
     single = max(part.degrees for _, part in parts)
-    df = single * (variance / between) ** 2 if between else float(single)
+    df = df_of_part(single, variance, between) if between else float(single)
     sessions = {line.series.sessions[p] for line, _ in parts for s in line.segments for p in s.positions}
     count = len(sessions - left_out)
     return Spread(math.sqrt(variance), df, f"from a history of {count} sessions in this environment")

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from bench.ab.order import begins
 from bench.case import Case
-from bench.compare import Observed, paired_log_ratios
+from bench.compare import MOST_EXPLAINED, Observed, paired_log_ratios
 from bench.compare.observed import Taken
 from bench.errors import InputError
 from bench.study.raw import RawRun, RawSide, observed_sides
@@ -29,9 +29,6 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 
 # Consecutive blocks, counted from the session's first, in which each side begins once.
 PAIR = 2
-# Of the variance of sessions' means, what the noise of their blocks may be at most, as in
-# bench.history.spread: ten sessions can't show that there is nothing else.
-_MOST_EXPLAINED = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +140,7 @@ def corrected(ratios: Floats) -> Correction:
     variances = np.nansum(deviations**2, axis=1) / np.maximum(counts - 1, 1)
     explained = float(np.mean((variances / np.maximum(counts, 1))[usable])) if usable.any() else 0.0
     between = float(np.mean(means[usable] ** 2)) if usable.any() else 0.0
-    kept = np.sqrt(max(1 - _MOST_EXPLAINED, 1 - explained / between)) if between else 0.0
+    kept = np.sqrt(max(1 - MOST_EXPLAINED, 1 - explained / between)) if between else 0.0
     scale = np.sqrt(counts / np.maximum(counts - 1, 1))[:, None]
     inner = pairs - middles[:, :, None]
     around = np.where(usable[:, None], scale * deviations, np.nan)[:, :, None] + inner

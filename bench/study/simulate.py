@@ -59,7 +59,7 @@ def simulate(pools: Pools, halves: tuple[Pools, Pools], plan: Plan, tell: Tell) 
 
     `halves` are of two halves of the sessions: one to choose the number of blocks by, one to hold it to.
     """
-    choice = tuple(_choice(halves[0], plan, tell))
+    choice = tuple(_choice(halves[0], plan, tell)) if plan.blocks is None else ()
     blocks = plan.blocks or _chosen(choice, plan)
     tell(f"the other half of the sessions: {plan.suites} suites of {blocks} blocks")
     certified = tuple(_light(halves[1], Shape(plan.suites, blocks), plan.seed, half=2, names=_CERTIFIED))

@@ -9,16 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.case import Case
-from bench.compare import Spread, observed_spread
+from bench.compare import MOST_EXPLAINED, Spread, df_of_part, observed_spread
 from bench.evidence import Unpaired
 from bench.study.draw import CELLS
 from bench.study.pool import Floats, Pool
 from bench.verdict import Rule, blocks_for
 
 __all__ = ["CaseNoise", "MeasuredSpread", "case_noise", "measured_spreads"]
-
-# Of the variance between sessions, what blocks may explain at most, as in bench.history.spread.
-_MOST_EXPLAINED = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +56,9 @@ def _spread(logs: Floats, source: str) -> MeasuredSpread:
         return MeasuredSpread(math.nan, math.nan, Spread(math.nan, 0.0, source))
     df = sum(len(each) - 1 for each in means)
     between = math.fsum(float(np.sum((each - each.mean()) ** 2)) for each in means) / df
-    advised = math.sqrt(max(found.sd**2, (1 - _MOST_EXPLAINED) * between))
-    # Both sides of a run are one session: what shifts in it shifts for both. A variance that is a part of the
-    # one observed is known as much less well, as in bench.history.spread.
-    single = max(len(each) for each in means) - 1
-    known = single * (advised**2 / between) ** 2 if between else 0.0
+    advised = math.sqrt(max(found.sd**2, (1 - MOST_EXPLAINED) * between))
+    # Both sides of a run are one session: what shifts in it shifts for both.
+    known = df_of_part(max(len(each) for each in means) - 1, advised**2, between)
     return MeasuredSpread(math.sqrt(between), found.sd, Spread(advised, known, source))
 
 

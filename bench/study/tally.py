@@ -92,8 +92,8 @@ def _sum(one: Mapping[_Key, int], other: Mapping[_Key, int]) -> dict[_Key, int]:
 class Simulated(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All counts, of suites of `blocks`, which were `chosen` or given.
 
-    `choice` are those of one half of the sessions, by which it was chosen; `certified` are of the other half.
-    `tallies` and `curve` are of all. `first` are those of a few suites that a quick test remakes.
+    `choice` are those of one half of the sessions, by which it was chosen, if it was; `certified` are of the
+    other half. `tallies` and `curve` are of all. `first` are those of a few suites that a quick test remakes.
     """
 
     seed: int

@@ -12,7 +12,8 @@ from bench.environment import collect
 from bench.protocol import Protocol
 from bench.record import Window
 from tests.peers.engine_worker import Taken, to_torch
-from tests.peers.torch_engines import Heading, Run, block_ms, main, order, page, read
+from tests.peers.torch_engines import main, order, process
+from tests.peers.torch_times import Heading, Run, block_ms, page, read
 
 pytestmark = pytest.mark.nopaddle
 
@@ -79,6 +80,11 @@ def test_a_run_that_is_there_is_not_written_over(tmp_path: Path, capsys: pytest.
             main(["--torch-python", "python", "--out", str(tmp_path), "--blocks", "3", *resume])
     assert "give --resume" in capsys.readouterr().err
     assert (tmp_path / "times.jsonl").read_bytes() == content
+
+
+def test_a_process_that_dies_is_a_row_with_the_reason(tmp_path: Path) -> None:
+    dead = process(tmp_path, HEADING, 3, "torch", "/bin/false")
+    assert dead == Taken("torch", 3, "", {}, {1: "status 1", 8: "status 1"})
 
 
 def test_weights_go_by_the_names_of_the_other_network() -> None:

@@ -12,13 +12,12 @@ in times.jsonl, and `--resume` goes on behind it; the second command makes the t
 from __future__ import annotations
 
 import argparse
-import os
+import functools
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,45 +25,21 @@ import msgspec
 import numpy as np
 
 from bench import engines
-from bench.environment import Environment, collect
+from bench.cores import THREAD_VARIABLES
+from bench.environment import collect
 from bench.errors import ExitStatus
+from bench.place import HERE
 from bench.protocol import Protocol
-from bench.report.formats import estimate, ratio
-from bench.report.layout import table
-from bench.statistics import Estimate, median_estimate, ratio_estimate
 from tests.peers.engine_worker import IMAGE, TORCH, Taken, Task, batch_file
+from tests.peers.torch_times import OTHERS, PADDLE, TIMES, Heading, page, read
 
-__all__ = ["PADDLE", "Run", "block_ms", "main", "network", "page", "read"]
+__all__ = ["main", "network", "order", "process"]
 
 ROOT = Path(__file__).parents[2]
-PADDLE = ("eager", "static", "inference", "inference_native")
-_OTHERS = ("onnxruntime", "openvino")
-_TIMES = "times.jsonl"
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 # Of the preset `engines`.
 _PROTOCOL = Protocol(
     reference="relu", rounds=3, burst_ms=50, min_iterations=2, case_seconds=20, timeout_s=600
 )
-
-
-class Heading(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The first line of the file: what was asked for, and where."""
-
-    engines: tuple[str, ...]
-    batches: tuple[int, ...]
-    blocks: int
-    threads: int
-    seed: int
-    protocol: Protocol
-    environment: Environment
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What the file holds; `taken` is every process's result."""
-
-    heading: Heading
-    taken: tuple[Taken, ...]
 
 
 def network() -> Any:
@@ -102,7 +77,7 @@ def order(heading: Heading, block: int) -> list[str]:
 
 def measure(out: Path, heading: Heading, torch_python: str) -> None:
     """Runs what the file lacks."""
-    file = out / _TIMES
+    file = out / TIMES
     done = {(taken.engine, taken.block) for taken in read(out).taken}
     left = [(block, name) for block in range(heading.blocks) for name in order(heading, block)]
     left = [(block, name) for block, name in left if (name, block) not in done]
@@ -110,100 +85,46 @@ def measure(out: Path, heading: Heading, torch_python: str) -> None:
         prepare(Path(folder), heading)
         for number, (block, name) in enumerate(left, start=1):
             started = time.perf_counter()
-            taken = _process(Path(folder), heading, block, name, torch_python)
+            taken = process(Path(folder), heading, block, name, torch_python)
             with file.open("ab") as lines:
                 lines.write(msgspec.json.encode(taken) + b"\n")
             seconds = time.perf_counter() - started
             print(f"block {block}, {name}: {seconds:.0f} s ({number} of {len(left)})", file=sys.stderr)
 
 
-def _process(folder: Path, heading: Heading, block: int, name: str, torch_python: str) -> Taken:
+def process(folder: Path, heading: Heading, block: int, name: str, torch_python: str) -> Taken:
     """One engine's process; one that dies is a result too."""
     seed = int(np.random.default_rng([heading.seed, block, heading.engines.index(name)]).integers(2**31))
     task = Task(name, heading.batches, block, seed, heading.threads, str(folder), heading.protocol)
     asked, result = folder / "task.json", folder / "result.json"
     asked.write_bytes(msgspec.json.encode(task))
     result.unlink(missing_ok=True)
-    done = subprocess.run(
-        [torch_python if name in TORCH else sys.executable, "-m", "tests.peers.engine_worker", asked, result],
-        cwd=ROOT,
-        env={**os.environ, **dict.fromkeys(_THREAD_VARIABLES, str(heading.threads))},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        check=False,
-    )
+    python = torch_python if name in TORCH else sys.executable
+    failed = functools.partial(Taken, name, block, "", {})
+    try:
+        done = _run([python, "-m", "tests.peers.engine_worker", str(asked), str(result)], heading)
+    except subprocess.TimeoutExpired as error:
+        return failed(dict.fromkeys(heading.batches, f"no result within {error.timeout:g} s"))
     if done.returncode == 0 and result.exists():
         return msgspec.json.decode(result.read_bytes(), type=Taken)
     lines = done.stderr.decode(errors="replace").strip().splitlines() or [f"status {done.returncode}"]
-    return Taken(name, block, "", {}, dict.fromkeys(heading.batches, lines[-1]))
+    return failed(dict.fromkeys(heading.batches, lines[-1]))
 
 
-def read(out: Path) -> Run:
-    """Everything in a folder's file; a line that was cut short is left out."""
-    first, *rest = (out / _TIMES).read_bytes().split(b"\n")
-    whole = [line for line in rest[:-1] if line]
-    return Run(
-        msgspec.json.decode(first, type=Heading), tuple(msgspec.json.decode(x, type=Taken) for x in whole)
+def _run(command: Sequence[str], heading: Heading) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env=HERE.environment(dict.fromkeys(THREAD_VARIABLES, str(heading.threads))),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        timeout=heading.protocol.timeout_s * len(heading.batches),
+        check=False,
     )
 
 
-def block_ms(run: Run, engine: str, batch: int) -> dict[int, float]:
-    """Milliseconds a step by block: the median of the undisturbed bursts' means; of all, if too few are."""
-    found = {}
-    for taken in run.taken:
-        windows = [w for w in taken.windows.get(batch, ()) if not w.warmup]
-        if taken.engine != engine or not windows:
-            continue
-        kept = [window for window in windows if not window.discarded]
-        enough = len(windows) - len(kept) <= run.heading.protocol.max_discarded * len(windows)
-        means = [float(np.mean(window.values)) for window in (kept if enough else windows)]
-        found[taken.block] = float(np.median(means))
-    return found
-
-
-def best_paddle(run: Run, batch: int) -> str:
-    """Of the engines that are Paddle's own, the one with the smallest median."""
-    times = {name: list(block_ms(run, name, batch).values()) for name in PADDLE}
-    return min((name for name in PADDLE if times[name]), key=lambda name: np.median(times[name]))
-
-
-def _against(run: Run, engine: str, other: str, batch: int) -> Estimate:
-    own, theirs = block_ms(run, engine, batch), block_ms(run, other, batch)
-    both = sorted(own.keys() & theirs.keys())
-    return ratio_estimate([theirs[b] for b in both], [own[b] for b in both])
-
-
-def rows(run: Run) -> Iterator[list[str]]:
-    """For each batch its engines, the fastest first; throughput in images a second."""
-    for batch in run.heading.batches:
-        best = best_paddle(run, batch)
-        times = {name: block_ms(run, name, batch) for name in run.heading.engines}
-        timed = sorted((n for n in times if times[n]), key=lambda name: np.median([*times[name].values()]))
-        for name in timed:
-            rate = median_estimate([1000 * batch / ms for ms in times[name].values()])
-            compared = "" if name == best else ratio(_against(run, name, best, batch))
-            yield [str(batch), name, _version(run, name), estimate(rate), compared or "1 (best of Paddle's)"]
-        for name in (name for name in times if not times[name]):
-            yield [str(batch), name, _version(run, name), _failure(run, name, batch), ""]
-
-
-def _version(run: Run, engine: str) -> str:
-    if engine in _OTHERS:
-        return dict(run.heading.environment.packages).get(engine, "")
-    return next((taken.version for taken in run.taken if taken.engine == engine), "")
-
-
-def _failure(run: Run, engine: str, batch: int) -> str:
-    return next((t.failures[batch] for t in run.taken if t.engine == engine and batch in t.failures), "")
-
-
-def page(run: Run) -> str:
-    """The table."""
-    return table(["Batch", "Engine", "Version", "Images/s", "To the best of Paddle's"], list(rows(run)), 3)
-
-
 def _heading(arguments: argparse.Namespace) -> Heading:
-    asked = (*PADDLE, *_OTHERS, *TORCH)
+    asked = (*PADDLE, *OTHERS, *TORCH)
     lacking = {name: engines.engine(name).unavailable() for name in asked if name not in TORCH}
     for name, reason in lacking.items():
         if reason:
@@ -235,7 +156,7 @@ def main(given: Sequence[str] | None = None) -> ExitStatus:
     if arguments.page is None:
         if arguments.out is None or arguments.torch_python is None:
             parser.error("--out and --torch-python are needed to measure")
-        heading, file = _heading(arguments), arguments.out / _TIMES
+        heading, file = _heading(arguments), arguments.out / TIMES
         if not file.exists():
             arguments.out.mkdir(parents=True, exist_ok=True)
             file.write_bytes(msgspec.json.encode(heading) + b"\n")
