@@ -136,7 +136,7 @@ def _torch(task: Task, weights: dict[str, Array]) -> tuple[str, Bind]:
 
         return Prepared(step, lambda: np.asarray(last[0]))
 
-    return torch.__version__, bind
+    return str(torch.__version__), bind
 
 
 def _eager(_torch: Any, model: Any, _inputs: Any) -> Any:
