@@ -46,12 +46,12 @@ class Spreads:
         return replace(self.calibration, sd=math.hypot(self.calibration.sd, _DOUBT * moved))
 
 
-# Cautious, for a machine of which nothing is known. Ten sessions of unchanged code on two shared cores
-# showed 0 to 0.2% (reference) and 0 to 0.6% (calibration) beyond what their blocks explain in eager mode,
-# and up to 8% and 0% in an engine whose blocks differed by 12% beside other work. The degrees of freedom
-# are those of ten sessions.
+# Cautious, for a machine of which nothing is known. The gate study's ten quiet and ten busy sessions
+# (reports/published/gate-study) advise 1.2% for ratios to the reference and 2.5 to 3.3% for those to the
+# calibration, all within one day; sessions days apart differ by more. The degrees of freedom are the least
+# of both kinds, rounded down.
 _SOURCE = "a cautious default"
-DEFAULT_SPREADS = Spreads(Spread(0.02, 9, _SOURCE), Spread(0.05, 9, _SOURCE))
+DEFAULT_SPREADS = Spreads(Spread(0.02, 5, _SOURCE), Spread(0.05, 4, _SOURCE))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import signal
 import sys
 from pathlib import Path
@@ -53,11 +55,16 @@ def simulate_command(
     ] = None,
     suites: Annotated[int, typer.Option(min=1)] = 5000,
     seed: int = 0,
+    processes: Annotated[
+        int | None, typer.Option(help="That count, of 3 GB each (default: one a core).", min=1)
+    ] = None,
 ) -> None:
     """Draw suites from the raw data, and count what every rule says of them: up to an hour."""
     runs = alike(read_runs(folder / RAW))
     plan = Plan(blocks, seed, suites)
-    simulated = simulate(pools_of(runs), halves_of(runs), plan, lambda line: print(line, flush=True))
+    workers = processes or len(os.sched_getaffinity(0))
+    tell = functools.partial(print, flush=True)
+    simulated = simulate(pools_of(runs), halves_of(runs), plan, tell, workers)
     save_simulated(simulated, folder / SIMULATED)
 
 

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Sequence
 from bench.report.formats import percent
 from bench.report.layout import table
 from bench.report.text import escape
+from bench.study.chunks import EFFECTS
 from bench.study.peers import PEERS
 from bench.study.raw import Kind
 from bench.study.real import KindResult, kind_result, lower_bound, upper_bound
 from bench.study.rules import AB, OUR_RULE, RULES, Setting
-from bench.study.simulate import EFFECTS
 from bench.study.spreads import case_noise, measured_spreads
 from bench.study.study import Study
 from bench.study.tally import Tally

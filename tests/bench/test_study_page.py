@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,6 +70,12 @@ def test_the_same_data_give_the_same_page_and_counts(folder: Path) -> None:
     assert simulate(pools_of(runs), halves_of(runs), SMALL, _unheard) == study.simulated
     other = Plan(12, seed=5, suites=20, slow_suites=10, slowest_suites=0, curve=(), curve_suites=20)
     assert simulate(pools_of(runs), halves_of(runs), other, _unheard).tallies != study.simulated.tallies
+
+
+def test_several_processes_count_the_same(folder: Path) -> None:
+    runs = read_runs(folder / RAW)
+    found = simulate(pools_of(runs), halves_of(runs), SMALL, _unheard, workers=2)
+    assert found == load_study(folder).simulated
 
 
 def test_the_number_of_blocks_is_chosen_by_one_half_and_held_to_by_the_other() -> None:
@@ -172,7 +179,7 @@ def test_all_published_suites_are_simulated_anew() -> None:
     runs = alike(read_runs(PUBLISHED / RAW))
     blocks = None if simulated.chosen else simulated.blocks
     plan = Plan(blocks, simulated.seed, simulated.tallies[0].suites)
-    again = simulate(pools_of(runs), halves_of(runs), plan, _unheard)
+    again = simulate(pools_of(runs), halves_of(runs), plan, _unheard, len(os.sched_getaffinity(0)))
     for found, expected in zip(again.tallies, simulated.tallies, strict=True):
         assert found == expected or found.rule in _RESAMPLED
     assert (again.curve, again.choice) == (simulated.curve, simulated.choice)
