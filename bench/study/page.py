@@ -6,6 +6,7 @@ import statistics as plain
 from collections.abc import Iterator
 from pathlib import Path
 
+from bench.compare import DEFAULT_SPREADS
 from bench.report.formats import percent
 from bench.report.layout import bullets
 from bench.storage import write_atomically
@@ -14,6 +15,7 @@ from bench.study.draw import CELLS
 from bench.study.plot import draw_detection
 from bench.study.raw import Kind
 from bench.study.rules import OUR_RULE, Setting
+from bench.study.spreads import least_between_sessions, measured_spreads
 from bench.study.study import SIMULATED, Study
 from bench.study.tables import (
     curve_csv,
@@ -202,10 +204,22 @@ def _curve() -> str:
 
 
 def _spreads(study: Study) -> str:
+    pool = study.pools[Kind.QUIET]
+    advised, _ = (found.advised for found in measured_spreads(pool, ""))
+    by_default, by_study = (
+        percent(least_between_sessions(spread, CELLS, OUR_RULE), 1)
+        for spread in (DEFAULT_SPREADS.reference, advised)
+    )
     return (
         "Between sessions, for `compare`: the standard deviation of a session's mean log ratio. Advised is "
         "what the blocks leave unexplained, but at least half of the variance; df are its degrees of "
-        "freedom.\n\n" + spread_table(study)
+        "freedom.\n\n"
+        + spread_table(study)
+        + f"\n\nThat limits what `compare` can say of one session a side, however many blocks it has: of "
+        f"{CELLS} cells it calls none slower that was measured less than {by_default} slower, by its default "
+        f"spread of {percent(DEFAULT_SPREADS.reference.sd, 0)} ({DEFAULT_SPREADS.reference.df:g} degrees of "
+        f"freedom); {by_study} by the quiet sessions' own. Several sessions a side, or `--history` with many "
+        "of one machine, narrow it; `ab` needs neither."
     )
 
 

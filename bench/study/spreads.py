@@ -13,9 +13,10 @@ from bench.compare import MOST_EXPLAINED, Spread, df_of_part, observed_spread
 from bench.evidence import Unpaired
 from bench.study.draw import CELLS
 from bench.study.pool import Floats, Pool
+from bench.t_test import t_quantile
 from bench.verdict import Rule, blocks_for
 
-__all__ = ["CaseNoise", "MeasuredSpread", "case_noise", "measured_spreads"]
+__all__ = ["CaseNoise", "MeasuredSpread", "case_noise", "least_between_sessions", "measured_spreads"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,15 @@ def _cell(logs: Floats) -> Unpaired | None:
 
 def _usable(values: Floats) -> tuple[float, ...]:
     return tuple(float(value) for value in values if math.isfinite(value))
+
+
+def least_between_sessions(spread: Spread, cells: int, rule: Rule) -> float:
+    """The smallest measured slowdown (0.05 is 5%) of one of `cells` that `compare` could call slower with one
+    session a side, however many blocks they have: Student's interval of the spread alone lies beyond the
+    threshold from there on.
+    """
+    critical = t_quantile(1 - rule.alpha / cells / 2, spread.df)
+    return math.expm1(rule.log_limit + critical * math.sqrt(2) * spread.sd)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from bench.ab.order import begins
 from bench.compare import DEFAULT_SPREADS
@@ -21,7 +22,7 @@ from bench.study.family import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER, Evidenc
 from bench.study.pool import PAIR, Floats, Pool, corrected, pool_of
 from bench.study.raw import Kind
 from bench.study.rules import OUR_RULE, welch
-from bench.study.spreads import case_noise, measured_spreads
+from bench.study.spreads import case_noise, least_between_sessions, measured_spreads
 from bench.verdict import Verdict, judge
 from tests.bench.study_runs import fake_run, fake_runs
 
@@ -52,6 +53,18 @@ def test_a_pool_holds_the_noise_that_was_put_in() -> None:
     assert 1.749 < calibration.advised.df <= 7
     assert 0 < reference.advised.sd < 0.004
     assert reference.beyond <= reference.advised.sd <= reference.observed
+
+
+def test_two_sessions_are_told_apart_from_their_spread_on() -> None:
+    spread = DEFAULT_SPREADS.reference
+    least = least_between_sessions(spread, CELLS, OUR_RULE)
+
+    def p_value(slowdown: float) -> float:
+        beyond = math.log1p(slowdown) - OUR_RULE.log_limit
+        return float(stats.t.sf(beyond / (math.sqrt(2) * spread.sd), spread.df))
+
+    each = OUR_RULE.alpha / CELLS / 2  # Holm's first, of two directions
+    assert p_value(1.001 * least) < each < p_value(0.999 * least)
 
 
 def _sessions(runs: int, shift: float, sd: float, second: float, seed: int = 3) -> Floats:
