@@ -16,7 +16,7 @@ from bench.study.tally import Simulated, Tally
 __all__ = ["Plan", "Pools", "first_chunks", "simulate"]
 
 # Those that a quick test remakes.
-_FIRST = 100
+_FIRST = 50
 # Of which a curve is drawn, and what the number of blocks is chosen by.
 _CURVES = (AB, COMPARE)
 _CERTIFIED = (AB, AS_MEASURED)
