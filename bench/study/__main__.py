@@ -56,7 +56,7 @@ def simulate_command(
     suites: Annotated[int, typer.Option(min=1)] = 5000,
     seed: int = 0,
     processes: Annotated[
-        int | None, typer.Option(help="That count, of 3 GB each (default: one a core).", min=1)
+        int | None, typer.Option(help="That count, over 1 GB each (default: one a core).", min=1)
     ] = None,
 ) -> None:
     """Draw suites from the raw data, and count what every rule says of them: up to an hour."""
@@ -84,8 +84,11 @@ def main() -> None:
     except BenchError as error:
         print(f"bench.study: {error}", file=sys.stderr)
         sys.exit(int(error.exit_status))
-    except KeyboardInterrupt:
-        print("bench.study: interrupted; give the same command again to go on", file=sys.stderr)
+    except (KeyboardInterrupt, SystemExit) as end:
+        # The library makes a status of an interrupt.
+        if isinstance(end, SystemExit) and end.code != ExitStatus.INTERRUPTED:
+            raise
+        print("bench.study: interrupted; give the same command again", file=sys.stderr)
         sys.exit(int(ExitStatus.INTERRUPTED))
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from bench.errors import InputError
+from bench.errors import ExitStatus, InputError
 from bench.study.page import CSV_FILE, PAGE_FILE, page, write_page
 from bench.study.raw import Kind, read_runs, write_run
 from bench.study.rules import RULES, Pace, Setting
@@ -76,6 +80,21 @@ def test_several_processes_count_the_same(folder: Path) -> None:
     runs = read_runs(folder / RAW)
     found = simulate(pools_of(runs), halves_of(runs), SMALL, _unheard, workers=2)
     assert found == load_study(folder).simulated
+
+
+def test_an_interrupted_simulation_says_so_and_leaves_nothing(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / RAW, tmp_path / RAW)
+    command = [sys.executable, "-m", "bench.study", "simulate", str(tmp_path), "--processes", "2"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for _ in range(3):
+            process.stdout.readline()  # by the third one both have been at work
+        process.send_signal(signal.SIGINT)
+        # Both are at an end when no child holds the pipes any more.
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == ExitStatus.INTERRUPTED
+    assert said == "bench.study: interrupted; give the same command again\n"
+    assert not (tmp_path / SIMULATED).exists()
 
 
 def test_the_number_of_blocks_is_chosen_by_one_half_and_held_to_by_the_other() -> None:
