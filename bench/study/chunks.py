@@ -16,11 +16,11 @@ from bench.study.raw import Kind
 from bench.study.rules import OUR_RULE, Pace, Setting, StudyRule, counts, rules_of
 from bench.study.tally import BY_CASE, Tally, percent_of
 
-__all__ = ["CHUNK", "EFFECTS", "Chunk", "Drawing", "counted"]
+__all__ = ["EFFECTS", "Chunk", "Drawing", "counted"]
 
 EFFECTS = (0.03, 0.05, 0.10)
 # Suites that are in memory at once.
-CHUNK = 200
+_CHUNK = 200
 _SETTINGS = {Setting.PAIRED: paired_suites, Setting.SESSIONS: two_session_suites}
 _PLACES = {setting: place for place, setting in enumerate(Setting)}
 _KINDS = {kind: place for place, kind in enumerate(Kind)}
@@ -41,8 +41,8 @@ class Drawing:
         self, shape: Shape, rules: Sequence[StudyRule], most: Callable[[Pace], int] | None = None
     ) -> Iterator[Chunk]:
         """So many suites, in chunks; a rule gets `most` suites by its pace if that is given."""
-        for number, start in enumerate(range(0, shape.suites, CHUNK)):
-            part = Shape(min(CHUNK, shape.suites - start), shape.blocks)
+        for number, start in enumerate(range(0, shape.suites, _CHUNK)):
+            part = Shape(min(_CHUNK, shape.suites - start), shape.blocks)
             wanted = [rule.name for rule in rules if most is None or start < most(rule.pace)]
             yield Chunk(self, part, number, tuple(wanted))
 
