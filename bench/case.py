@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated
 from urllib.parse import quote
 
@@ -12,6 +13,12 @@ from msgspec import Meta
 __all__ = ["Case", "Condition", "DType"]
 
 Positive = Annotated[int, Meta(ge=1, le=1_000_000)]
+
+
+@lru_cache(maxsize=4096)
+def _quoted(name: str) -> str:
+    """Kept, since the same few names come again in thousands of suites."""
+    return quote(name, safe=":.-_")
 
 
 class DType(StrEnum):
@@ -43,12 +50,12 @@ class Case(msgspec.Struct, frozen=True, order=True, forbid_unknown_fields=True):
         """Key of the cases that differ only in the variant; they are measured interleaved."""
         image = "x".join(map(str, self.image))
         parts = (self.subject, self.engine, self.dtype.value, image, f"b{self.batch}")
-        return "/".join(quote(part, safe=":.-_") for part in parts)
+        return "/".join(map(_quoted, parts))
 
     @property
     def key(self) -> str:
         """Stable join key. Slashes inside names are quoted, so that a key splits in one way only."""
-        return f"{self.group}/{quote(self.variant, safe=':.-_')}"
+        return f"{self.group}/{_quoted(self.variant)}"
 
 
 class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

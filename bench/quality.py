@@ -68,14 +68,21 @@ def block_values(record: Record, protocol: Protocol) -> dict[int, float]:
 
 def judged_blocks(record: Record, protocol: Protocol) -> tuple[dict[int, float], frozenset[int]]:
     """`block_values` and `spoilt_blocks` in one pass, as thousands of suites are read."""
+    series = latency_series(record)
+    kept: dict[int, list[float]] = {}
+    disturbed: dict[int, list[float]] = {}
+    for window in series.windows if series else ():
+        if not window.warmup:
+            means = disturbed if window.discarded else kept
+            means.setdefault(window.block, []).append(math.fsum(window.values) / len(window.values))
     values: dict[int, float] = {}
     spoilt = set()
-    for block, windows in sorted(_by_block(_measured(record)).items()):
-        kept = [window.values for window in windows if not window.discarded]
-        if len(windows) - len(kept) > protocol.max_discarded * len(windows):
+    for block in sorted({*kept, *disturbed}):
+        good, bad = kept.get(block, []), disturbed.get(block, [])
+        if len(bad) > protocol.max_discarded * (len(good) + len(bad)):
             spoilt.add(block)
-            kept = [window.values for window in windows]
-        values[block] = plain.median([math.fsum(steps) / len(steps) for steps in kept])
+            good = good + bad
+        values[block] = plain.median(good)
     return values, frozenset(spoilt)
 
 

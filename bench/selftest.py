@@ -16,7 +16,6 @@ from typing import Annotated
 import msgspec
 import numpy as np
 from msgspec import Meta
-from scipy import stats
 
 from bench.baselines import BASELINES
 from bench.compare import observe, paired_log_ratios
@@ -130,6 +129,8 @@ class FalseAlarms:
         """Its upper bound."""
         if self.alarming == self.sessions:
             return 1.0
+        from scipy import stats
+
         return float(stats.beta.ppf(0.95, self.alarming + 1, self.sessions - self.alarming))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -13,11 +14,19 @@ from msgspec import Meta
 from bench.errors import InputError
 from bench.record import HARNESS_OVERHEAD, SCHEMA_VERSION, Series, Suite
 
-__all__ = ["SUITE_FILE", "load_suite", "save_suite", "suite_path", "write_atomically"]
+__all__ = [
+    "LEAST_TIME",
+    "SUITE_FILE",
+    "load_suite",
+    "save_suite",
+    "suite_path",
+    "timeless",
+    "write_atomically",
+]
 
 SUITE_FILE = "suite.json"
 # In ms; no clock tells less, and what is derived from more is finite.
-_LEAST_TIME = 1e-12
+LEAST_TIME = 1e-12
 
 
 class _Version(msgspec.Struct):
@@ -80,7 +89,9 @@ def load_suite(target: Path) -> Suite:
         _check_version(path, _version(path, content))
         raise InputError(f"{path}: not a valid suite ({error}); measure again") from error
     _check_version(path, suite.schema_version)
-    if (series := _timeless(suite)) is not None:
+    found = [series for session in suite.sessions for series in session.calibration]
+    found += [series for record in suite.records for series in record.series]
+    if (series := timeless(found)) is not None:
         raise InputError(f"{path}: not a valid suite ({series.metric} has a time of nothing); measure again")
     return suite
 
@@ -102,9 +113,7 @@ def _check_version(path: Path, version: int) -> None:
         )
 
 
-def _timeless(suite: Suite) -> Series | None:
+def timeless(every: Iterable[Series]) -> Series | None:
     """A series with a time of nothing, which only the harness's own overhead can have."""
-    found = [series for session in suite.sessions for series in session.calibration]
-    found += [series for record in suite.records for series in record.series]
-    timed = (series for series in found if series.metric != HARNESS_OVERHEAD and series.windows)
-    return next((s for s in timed if min(map(min, [w.values for w in s.windows])) < _LEAST_TIME), None)
+    timed = (series for series in every if series.metric != HARNESS_OVERHEAD and series.windows)
+    return next((s for s in timed if min(map(min, [w.values for w in s.windows])) < LEAST_TIME), None)

@@ -11,7 +11,7 @@ import msgspec
 from bench.compare import Observed, observe
 from bench.errors import InputError
 from bench.history.points import SessionPoints, points_of
-from bench.storage import load_suite
+from bench.history.times import load_times
 
 __all__ = ["Digest", "Kept", "digest", "kept", "layout"]
 
@@ -59,7 +59,7 @@ def digest(path: str, name: str) -> Digest:
     try:
         if os.path.getsize(path) > _LARGEST_BYTES:
             return Digest(f"larger than the {_LARGEST_BYTES >> 20} MiB that a suite can have")
-        suite = load_suite(Path(path))
+        suite = load_times(Path(path))
     except (InputError, OSError) as error:
         return Digest(str(error).removeprefix(f"{path}: "))
     if any(session.slowed_on_purpose for session in suite.sessions):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,14 +136,18 @@ class _Growing:
     numbers: array[float] = field(default_factory=lambda: array("d"))
     sure: bytearray = field(default_factory=bytearray)
     facts: dict[str, list[FactLevel]] = field(default_factory=dict)
+    latest: tuple[FactValue, ...] = ()
 
     def add(self, session: int, point: Point) -> None:
         logs = point.log_ratio
         mean, variance = (logs.mean, logs.variance) if logs else (float("nan"), float("nan"))
-        for fact in point.facts:
-            levels = self.facts.setdefault(fact.metric, [])
-            if not levels or _differs(levels[-1].fact, fact, point.case.engine):
-                levels.append(FactLevel(len(self.sessions), fact))
+        # What stood at the same place a session ago has begun its level: few facts change.
+        for old, fact in zip_longest(self.latest[: len(point.facts)], point.facts):
+            if old != fact:
+                levels = self.facts.setdefault(fact.metric, [])
+                if not levels or _differs(levels[-1].fact, fact, point.case.engine):
+                    levels.append(FactLevel(len(self.sessions), fact))
+        self.latest = point.facts
         self.sessions.append(session)
         self.numbers.extend((point.throughput, point.ratio, mean, variance))
         self.sure.append(not point.doubt)

@@ -23,6 +23,7 @@ from pathlib import Path
 
 import msgspec
 
+from bench.compare.peaks import PEAKS
 from bench.history.files import INDEX_FILE
 from bench.record import Record, Suite
 from bench.storage import load_suite, save_suite
@@ -88,7 +89,10 @@ def _bodies(suite: Suite, count: int) -> Iterator[bytes]:
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(count):
             machine = rng.gauss(1, 0.02)
-            records = tuple(_scaled(record, machine * rng.gauss(1, 0.005)) for record in suite.records)
+            records = tuple(
+                _moved(_scaled(record, machine * rng.gauss(1, 0.005)), rng.gauss(1, 0.01))
+                for record in suite.records
+            )
             path = Path(folder) / "suite.json"
             save_suite(msgspec.structs.replace(suite, records=records), path)
             yield path.read_bytes()
@@ -107,6 +111,15 @@ def _scaled(record: Record, factor: float) -> Record:
         for one in record.series
     )
     return msgspec.structs.replace(record, series=series)
+
+
+def _moved(record: Record, factor: float) -> Record:
+    """With other peaks of memory: no two sessions show the same."""
+    facts = tuple(
+        msgspec.structs.replace(fact, value=int(factor * fact.value)) if fact.bound in PEAKS else fact
+        for fact in record.facts
+    )
+    return msgspec.structs.replace(record, facts=facts)
 
 
 def run(command: Sequence[str]) -> Used:
