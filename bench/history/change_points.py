@@ -20,13 +20,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import MissingDependency
 
-__all__ = ["FEWEST_SESSIONS", "change_points"]
+__all__ = ["FEWEST_SESSIONS", "change_points", "import_search"]
 
 Values = NDArray[np.float64]
 
@@ -104,7 +105,11 @@ def _candidates(tamed: Values, penalty: float) -> list[int]:
     return ends[1:-1]
 
 
-def _optimum(values: Values, shortest: int, penalty: float) -> list[int]:
+def import_search() -> Any:
+    """The class of the search, whose library takes most of a second to import.
+
+    Raises MissingDependency without ruptures.
+    """
     try:
         from ruptures import KernelCPD
     except ImportError as error:
@@ -112,7 +117,11 @@ def _optimum(values: Values, shortest: int, penalty: float) -> list[int]:
             "history needs ruptures to find changes, which is not installed: pip install ruptures "
             "(it comes with dyrelu-bench for every Python that it has been built for)"
         ) from error
-    search = KernelCPD(kernel="linear", min_size=shortest).fit(values.reshape(-1, 1))
+    return KernelCPD
+
+
+def _optimum(values: Values, shortest: int, penalty: float) -> list[int]:
+    search = import_search()(kernel="linear", min_size=shortest).fit(values.reshape(-1, 1))
     return [int(place) for place in search.predict(pen=penalty)[:-1]]
 
 

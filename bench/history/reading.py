@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
 
+from bench.history.change_points import import_search
 from bench.history.cycles import no_cycles
 from bench.history.digest import Digest, digest
 from bench.history.messages import Batch, Broken, receive, send
@@ -79,11 +80,13 @@ def _by_processes(folder: Path, names: Sequence[str], processes: int) -> Iterato
         finally:
             idle.put(reader)
 
-    threads = ThreadPoolExecutor(processes)
+    threads = ThreadPoolExecutor(processes + 1)
     try:
         for _ in range(processes):
             readers.append(_Reader())
             idle.put(readers[-1])
+        # This process has nothing to do meanwhile; whether it fails is seen where it is used.
+        threads.submit(import_search)
         for start in range(0, len(batches), _BATCHES_AHEAD):
             for found in threads.map(read, batches[start : start + _BATCHES_AHEAD]):
                 yield from found

@@ -18,8 +18,9 @@ from bench.storage import LEAST_TIME, load_suite, timeless
 __all__ = ["load_times"]
 
 
-class _Window(Window, frozen=True, forbid_unknown_fields=True):
-    values: Annotated[tuple[Annotated[float, Meta(ge=LEAST_TIME)], ...], Meta(min_length=1)]
+class _Window(Window, frozen=True, forbid_unknown_fields=True, gc=False):
+    # A list, which is read a tenth faster than a tuple.
+    values: Annotated[list[Annotated[float, Meta(ge=LEAST_TIME)]], Meta(min_length=1)]  # type: ignore[assignment]
     # Passed over as text.
     disturbance: msgspec.Raw = msgspec.Raw()  # type: ignore[assignment]
 
