@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,11 @@ from bench.training_run import read_training_runs
 
 pytestmark = pytest.mark.nopaddle
 
-PUBLISHED = Path(__file__).parents[2] / "reports" / "published"
+ROOT = Path(__file__).parents[2]
+PUBLISHED = ROOT / "reports" / "published"
 TARGET_RUNS = PUBLISHED / "2026-11-24-quick-target"
+# Signed ones are differences; versions (3.3.1) are no figures.
+FIGURE = re.compile(r"(?<![\w.,])[+-]?\d[\d,]*\.\d+(?![\d.])")
 
 
 def test_the_quick_preset_misses_its_target_less_than_once_in_a_hundred() -> None:
@@ -53,3 +57,14 @@ def test_those_runs_are_of_the_preset_as_it_is() -> None:
     assert used.train is not None
     assert quick.train is not None
     assert (used.train.recipe, used.train.target) == (quick.train.recipe, quick.train.target)
+
+
+def test_each_figure_of_the_readmes_first_screen_stands_in_a_table_that_it_links_to() -> None:
+    screen = (ROOT / "README.md").read_text().split("\n## ")[0]
+    pages = re.findall(r"\]\((reports/published/[^)]+\.md)\)", screen)
+    assert pages
+    rows = [line for page in pages for line in (ROOT / page).read_text().splitlines() if line.startswith("|")]
+    known = {figure for row in rows for figure in FIGURE.findall(row)}
+    figures = FIGURE.findall(screen)
+    assert len(figures) > 20
+    assert [figure for figure in figures if figure not in known] == []

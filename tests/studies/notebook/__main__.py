@@ -69,7 +69,9 @@ def time_command(folder: Folder, data_file: DataFile = None) -> None:
     print(folder / STOPWATCH_FILE)
     # From the root, where workers find the factories; by relative paths, since the suite records the command.
     given = os.path.relpath(preset.resolve(), _ROOT)
-    command = [sys.executable, "-m", "bench", "run", "--preset", given, "--out", str(_WORK), "--resume"]
+    command = [sys.executable, "-m", "bench", "run", "--preset", given, "--out", str(_WORK)]
+    if (_ROOT / _WORK / "run.json").exists():
+        command.append("--resume")
     if subprocess.run(command, cwd=_ROOT, check=False).returncode:
         raise InputError(f"{preset}: could not be measured, as said above; go on with the same command")
     shutil.copy(_ROOT / _WORK / SUITE_FILE, folder / SUITE_FILE)
