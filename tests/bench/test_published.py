@@ -17,7 +17,7 @@ pytestmark = pytest.mark.nopaddle
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "reports" / "published"
 TARGET_RUNS = PUBLISHED / "2026-11-24-quick-target"
-# Signed ones are differences; versions (3.3.1) are none, nor are powers of ten (3.3e16), which are arithmetic.
+# Signed ones are differences; versions (3.3.1) are none, nor are powers of ten (3.3e16), which are computed.
 FIGURE = re.compile(r"(?<![\w.,])[+-]?\d[\d,]*\.\d+(?![\d.e])")
 
 
