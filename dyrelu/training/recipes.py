@@ -170,8 +170,8 @@ _STANDARD: Final = Recipe(
 _PROGRESSIVE: Final = Recipe(
     # CIFAR-10 in as few epochs as reach MLPerf Tiny's 85.0% with ResNet-8 (width 16) and leave a margin.
     # Chosen on ReLU alone, on images taken from the training part: the candidate `e20-small-fast` of
-    # `tests/studies/recipe_search.py`; `reports/published/recipe-search/` has what all reached. Sixteen epochs,
-    # the first choice, missed the target by 0.1 points (`reports/published/cifar10-16-epochs/`).
+    # `tests/studies/recipe_search.py`; `reports/published/recipe-search/` has what all reached. The first
+    # choice of sixteen epochs missed the target by 0.1 points (`reports/published/cifar10-16-epochs/`).
     name="progressive",
     epochs=20,
     batch_size=128,
