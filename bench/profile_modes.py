@@ -12,7 +12,7 @@ from bench.clock import Clock
 from bench.failures import describe
 from bench.loading import Models
 from bench.metrics.layer_spans import LayerSpans
-from bench.metrics.operator_events import OperatorEvents
+from bench.metrics.operator_events import EngineEvents, OperatorEvents
 from bench.profile_record import Mode, Part, TimelineEvent
 from bench.subjects import ActivationParts, has_sites
 
@@ -70,7 +70,7 @@ class CaseModes:
     runs: Mapping[Mode, Run]
     missing: dict[Mode, str]
     spans: LayerSpans | None
-    events: OperatorEvents | None
+    events: OperatorEvents | EngineEvents | None
     activations: ActivationParts | None
 
     @property
@@ -92,7 +92,9 @@ def open_modes(models: Models, case: Case, clock: Clock) -> CaseModes:
     step()
     missing: dict[Mode, str] = {}
     spans = _layers(model, step, clock, missing)
-    events = _operators(OperatorEvents(step, clock, spans.calls if spans else ()), missing)
+    calls = spans.calls if spans else ()
+    own = prepared.observed
+    events = _operators(EngineEvents(own) if own else OperatorEvents(step, clock, calls), missing)
     activations = _activations(model, step, case, clock, missing)
     instruments: dict[Mode, Instrument | None] = {
         Mode.PLAIN: None,
@@ -115,14 +117,16 @@ def _layers(
     return None
 
 
-def _operators(events: OperatorEvents, missing: dict[Mode, str]) -> OperatorEvents | None:
+def _operators(
+    events: OperatorEvents | EngineEvents, missing: dict[Mode, str]
+) -> OperatorEvents | EngineEvents | None:
     try:
         _, columns = events.run()
     except Exception as error:  # whatever Paddle raises where it was built for another device
-        missing[Mode.OPERATORS] = f"Paddle's profiler does not work here: {describe(error)}"
+        missing[Mode.OPERATORS] = f"the profiler does not work here: {describe(error)}"
         return None
     if not columns:
-        missing[Mode.OPERATORS] = "Paddle's profiler tells no operators of this engine"
+        missing[Mode.OPERATORS] = "the profiler tells no operators of this engine"
         return None
     return events
 

@@ -1,9 +1,9 @@
 """What a profile leaves behind: bursts with the times of layers, operators and parts in them. All raw.
 
 A case is run in several modes, whose bursts are interleaved: `plain`, as any measurement runs it; `layers`,
-with hooks around every layer; `operators`, under Paddle's profiler; `parts`, with the work of each activation
-done once more by itself. A burst's values are the times of the model's step alone, without what installs the
-instruments; beside them stand columns, each a mean over the burst's steps in ms a step.
+with hooks around every layer; `operators`, under the engine's profiler; `parts`, with the work of each
+activation done once more by itself. A burst's values are the times of the model's step alone, without what
+installs the instruments; beside them stand columns, each a mean over the burst's steps in ms a step.
 """
 
 from __future__ import annotations

@@ -18,12 +18,12 @@ Found = dict[str, tuple[tuple[PerBlock, PerBlock], str]]
 _LAYOUT = "layout changes"
 _LAYOUT_WORDS = ("layout", "reorder")
 _BETWEEN = "framework overhead"
-# By how their names begin, the first that fits.
+# By how their names begin in small letters, the first that fits: Paddle's, ONNX Runtime's and OpenVINO's.
 _KINDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("convolutions", ("conv", "depthwise_conv")),
-    ("pooling", ("pool", "mean", "reduce_mean")),
-    ("Linears", ("matmul", "fc", "mul_", "addmm", "linear", "bmm")),
-    ("normalisation", ("batch_norm", "layer_norm", "group_norm", "instance_norm")),
+    ("pooling", ("pool", "mean", "reduce", "maxpool", "averagepool", "globalaveragepool")),
+    ("Linears", ("matmul", "fc", "mul_", "addmm", "linear", "bmm", "gemm", "fullyconnected")),
+    ("normalisation", ("batch_norm", "layer_norm", "group_norm", "instance_norm", "batchnormalization")),
     ("fused activation", ("dyrelu",)),
     (
         "moving data",
@@ -37,6 +37,7 @@ _KINDS: tuple[tuple[str, tuple[str, ...]], ...] = (
         (
             *("add", "subtract", "multiply", "divide", "scale", "relu", "sigmoid", "maximum", "minimum"),
             *("elementwise", "clip", "softmax", "exp", "pow", "where", "assign"),
+            *("mul", "sub", "div", "max", "min", "eltwise", "subgraph"),
         ),
     ),
 )
@@ -125,7 +126,7 @@ def _by_parts(view: CaseView, reference: CaseView) -> Found:
 
 def _by_operators(view: CaseView, reference: CaseView) -> Found:
     """Operators by kind, and what a step under the profiler takes beside them."""
-    how = "its operators in place, by Paddle's profiler"
+    how = "its operators in place, by the engine's profiler"
     sides = (view, reference)
     kinds = sorted({operator_kind(name) for side in sides for name in side.operators()})
     found: Found = {}
@@ -164,7 +165,8 @@ def operator_kind(name: str) -> str:
     """What an operator does, by the name that the profiler gives it."""
     if name == REST:
         return _BETWEEN
-    if any(word in name for word in _LAYOUT_WORDS):
+    small = name.lower()
+    if any(word in small for word in _LAYOUT_WORDS):
         return _LAYOUT
-    plain = name.removeprefix("fused_")
+    plain = small.removeprefix("fused").removeprefix("_")
     return next((kind for kind, names in _KINDS if plain.startswith(names)), "other operators")

@@ -9,10 +9,10 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
-from bench.engines.base import Engine, Job, Prepared
+from bench.engines.base import Engine, Job, Observed, OperatorCall, Prepared
 from bench.errors import UsageError
 
-__all__ = ["Engine", "Job", "Prepared", "engine", "names"]
+__all__ = ["Engine", "Job", "Observed", "OperatorCall", "Prepared", "engine", "names"]
 
 _INTERFACE = "base"
 

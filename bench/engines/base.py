@@ -11,7 +11,7 @@ import numpy as np
 
 from bench.case import DType
 
-__all__ = ["Engine", "Job", "Prepared"]
+__all__ = ["Engine", "Job", "Observed", "OperatorCall", "Prepared"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +31,35 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class OperatorCall:
+    """An operator of a step under the engine's own profiler, by the engine's name for it; milliseconds."""
+
+    name: str
+    start_ms: float
+    duration_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """A step under the engine's own profiler: how long it took (ms), and its operators' calls in order."""
+
+    step_ms: float
+    calls: tuple[OperatorCall, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
     """A model ready to run at one input.
 
     `step` runs it once and returns when the device has finished; `output` gives the last step's result, and
-    `gradient`, where a step goes backwards too, the gradient of the first parameter.
+    `gradient`, where a step goes backwards too, the gradient of the first parameter. `observed` runs a step
+    under the engine's own profiler; None where it has none but Paddle's.
     """
 
     step: Callable[[], None]
     output: Callable[[], np.ndarray[Any, Any]]
     gradient: Callable[[], np.ndarray[Any, Any]] | None = None
+    observed: Callable[[], Observed] | None = None
 
 
 class Engine(Protocol):

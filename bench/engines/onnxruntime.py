@@ -3,18 +3,24 @@
 The input is bound once, before timing, and the output stays where it is written; a step is one run. All
 sessions of a process share one pool of threads: with a pool each, the idle threads of one variant, which wait
 by spinning, would take the cores from the variant whose turn it is.
+
+Its profiler watches a session from its making to its end, and tells then what it saw: each observed step
+has a session of its own, and is the second one there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from bench.case import DType
-from bench.engines.base import Job, Prepared
+from bench.engines.base import Job, Observed, OperatorCall, Prepared
 from bench.export import exported_onnx, missing_packages
 
 __all__ = ["ENGINE"]
@@ -35,30 +41,71 @@ class _OnnxRuntime:
         return missing_packages(("onnxruntime", "paddle2onnx"), "onnx")
 
     def load(self, job: Job) -> Callable[[np.ndarray[Any, Any]], Prepared]:
-        session = _session(str(exported_onnx(job.build, job.image, job.folder)), job.threads)
-        source = session.get_inputs()[0].name
-        result = session.get_outputs()[0].name
+        file = str(exported_onnx(job.build, job.image, job.folder))
+        session = _session(file, job.threads)
 
         def bind(batch: np.ndarray[Any, Any]) -> Prepared:
-            binding = session.io_binding()
             inputs = np.ascontiguousarray(batch)
-            binding.bind_cpu_input(source, inputs)
-            binding.bind_output(result)
+            binding = _bound(session, inputs)
             # The binding may read the array where it lies, so the step has to hold it.
             held = (binding, inputs)
             return Prepared(
                 lambda: session.run_with_iobinding(held[0]),
                 lambda: np.asarray(binding.copy_outputs_to_cpu()[0]),
+                observed=lambda: _observed(file, job.threads, inputs),
             )
 
         return bind
 
 
-def _session(file: str, threads: int) -> Any:
+def _bound(session: Any, inputs: np.ndarray[Any, Any]) -> Any:
+    binding = session.io_binding()
+    binding.bind_cpu_input(session.get_inputs()[0].name, inputs)
+    binding.bind_output(session.get_outputs()[0].name)
+    return binding
+
+
+class _Args(msgspec.Struct, frozen=True):
+    """What is read of a node's event."""
+
+    op_name: str = ""
+
+
+class _Event(msgspec.Struct, frozen=True):
+    """What is read of an event of a profile (Chrome's trace events, in microseconds)."""
+
+    name: str
+    ts: int
+    dur: int
+    cat: str = ""
+    args: _Args = _Args()
+
+
+def _observed(file: str, threads: int, inputs: np.ndarray[Any, Any]) -> Observed:
+    with TemporaryDirectory() as folder:
+        session = _session(file, threads, str(Path(folder) / "steps"))
+        binding = _bound(session, inputs)
+        for _ in range(2):
+            session.run_with_iobinding(binding)
+        events = msgspec.json.decode(Path(session.end_profiling()).read_bytes(), type=list[_Event])
+    step = max((event for event in events if event.name == "model_run"), key=lambda event: event.ts)
+    calls = (
+        OperatorCall(event.args.op_name, 1e-3 * (event.ts - step.ts), 1e-3 * event.dur)
+        for event in events
+        if event.cat == "Node" and event.name.endswith("_kernel_time") and event.ts >= step.ts
+    )
+    return Observed(1e-3 * step.dur, tuple(calls))
+
+
+def _session(file: str, threads: int, profile: str = "") -> Any:
+    """One whose profile begins with this path, if any is given."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
+    if profile:
+        options.enable_profiling = True
+        options.profile_file_prefix = profile
     if _shares_threads(threads):
         options.use_per_session_threads = False
     else:

@@ -1,18 +1,21 @@
 """OpenVINO on the CPU, from a file that paddle2onnx makes (OpenVINO reads no program of Paddle 3).
 
 The input is set once, before timing; a step is one inference on one stream, in the type that is asked for:
-left to itself, OpenVINO takes bfloat16 where the processor has it.
+left to itself, OpenVINO takes bfloat16 where the processor has it. Its profiler counts in a network that was
+compiled to be counted, of which each observed step has one of its own, and is the second step there.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
 from bench.case import DType
-from bench.engines.base import Job, Prepared
+from bench.engines.base import Job, Observed, OperatorCall, Prepared
 from bench.export import exported_onnx, missing_packages
 
 __all__ = ["ENGINE"]
@@ -34,22 +37,57 @@ class _OpenVino:
         import openvino
 
         model = openvino.Core().read_model(exported_onnx(job.build, job.image, job.folder))
-        compiled = openvino.compile_model(model, "CPU", _properties(job))
-        request = compiled.create_infer_request()
+        request = openvino.compile_model(model, "CPU", _properties(job)).create_infer_request()
+
+        def observed(inputs: np.ndarray[Any, Any]) -> Observed:
+            counting = openvino.compile_model(model, "CPU", _properties(job) | {"PERF_COUNT": True})
+            return _observed(counting.create_infer_request(), inputs)
 
         def bind(batch: np.ndarray[Any, Any]) -> Prepared:
             inputs = np.ascontiguousarray(batch)
-            request.set_input_tensor(openvino.Tensor(inputs, shared_memory=True))
-            # The request reads the array where it lies, so the step has to hold it.
-            held = (request, inputs)
-
-            def step() -> None:
-                held[0].start_async()
-                held[0].wait()
-
-            return Prepared(step, lambda: np.array(request.get_output_tensor(0).data))
+            return Prepared(
+                _step(request, inputs),
+                lambda: np.array(request.get_output_tensor(0).data),
+                observed=lambda: observed(inputs),
+            )
 
         return bind
+
+
+def _step(request: Any, inputs: np.ndarray[Any, Any]) -> Callable[[], None]:
+    import openvino
+
+    request.set_input_tensor(openvino.Tensor(inputs, shared_memory=True))
+    # The request reads the array where it lies, so the step has to hold it.
+    held = (request, inputs)
+
+    def step() -> None:
+        held[0].start_async()
+        held[0].wait()
+
+    return step
+
+
+def _observed(request: Any, inputs: np.ndarray[Any, Any]) -> Observed:
+    step = _step(request, inputs)
+    step()
+    before = _node_times(request)
+    start = time.perf_counter()
+    step()
+    taken = 1e3 * (time.perf_counter() - start)
+    # A node's time is the mean of all its runs so far, of which the first one compiles.
+    after = [time_ms for _, time_ms in _node_times(request)]
+    times = [max(2 * now - then, 0.0) for now, (_, then) in zip(after, before, strict=True)]
+    kinds = [kind for kind, _ in before]
+    # It tells no beginnings, but runs them one by one.
+    begins = list(accumulate(times, initial=0.0))[:-1]
+    return Observed(taken, tuple(map(OperatorCall, kinds, begins, times)))
+
+
+def _node_times(request: Any) -> list[tuple[str, float]]:
+    """The kind of each node that ran, and its time in ms."""
+    ran = (node for node in request.get_profiling_info() if str(node.status).endswith("EXECUTED"))
+    return [(node.node_type, 1e3 * node.real_time.total_seconds()) for node in ran]
 
 
 def _properties(job: Job) -> dict[str, Any]:

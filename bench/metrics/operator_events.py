@@ -1,4 +1,4 @@
-"""The time that each operator takes, by Paddle's own profiler on the CPU.
+"""The time that each operator takes, by Paddle's own profiler on the CPU, or by an engine's.
 
 An operator's time is that of its call: choosing a kernel, inferring shapes and running the kernel; of the
 latter the profiler tells the time as well. An operator that Paddle has no event for (a custom one in eager
@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.clock import Clock
+from bench.engines import Observed
 from bench.profile_record import REST, TimelineEvent
 
-__all__ = ["CALLS", "KERNEL", "OperatorEvents", "operator_name"]
+__all__ = ["CALLS", "KERNEL", "EngineEvents", "OperatorEvents", "operator_name"]
 
 # Prefixes of columns that add up operators of one name: how many there were, and their kernels' time.
 CALLS = "~calls"
@@ -81,6 +82,35 @@ class OperatorEvents:
                 _visit(node, _NO_LAYER, reading)
         self._timeline = tuple(reading.timeline)
         return reading.columns
+
+
+class EngineEvents:
+    """Runs a step under its engine's profiler, which knows no layers."""
+
+    def __init__(self, observed: Callable[[], Observed]) -> None:
+        self._observed = observed
+        self._timeline: tuple[TimelineEvent, ...] = ()
+
+    def run(self) -> tuple[float, dict[str, float]]:
+        """As `OperatorEvents.run`; what an engine raises passes."""
+        seen = self._observed()
+        columns: dict[str, float] = {}
+        for call in seen.calls:
+            for column, value in (
+                (f"{_NO_LAYER}|{call.name}", call.duration_ms),
+                (f"{CALLS}|{call.name}", 1.0),
+            ):
+                columns[column] = columns.get(column, 0.0) + value
+        if seen.calls:
+            columns[f"{_NO_LAYER}|{REST}"] = seen.step_ms - sum(call.duration_ms for call in seen.calls)
+        self._timeline = tuple(
+            TimelineEvent(call.name, "operator", call.start_ms, call.duration_ms) for call in seen.calls
+        )
+        return seen.step_ms, columns
+
+    def timeline(self) -> tuple[TimelineEvent, ...]:
+        """The last step's operators by time."""
+        return self._timeline
 
 
 def operator_name(event: str) -> str:

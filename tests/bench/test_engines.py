@@ -17,6 +17,7 @@ from bench.engines import Job, Prepared, engine, names
 from bench.journal import Journal, VariantEntry
 from bench.plan import Context
 from bench.presets import DyReLUSpec
+from bench.profile_split import operator_kind
 from bench.record import FailureKind
 from bench.storage import load_suite
 from bench.subjects import open_subject, running, settle_weights
@@ -75,6 +76,28 @@ def test_an_output_stays_as_it_was_when_another_batch_is_run(tmp_path: Path, nam
     kept = first.copy()
     output(bind(-images(2)))
     np.testing.assert_array_equal(first, kept)
+
+
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
+def test_an_engines_own_profiler_sees_every_convolution_of_one_step(tmp_path: Path, name: str) -> None:
+    spec = DyReLUSpec("resnet_cifar", 10, IMAGE, ("relu",), depth=8, width=4)
+
+    def build() -> Any:
+        model = open_subject(spec).build("relu", None)
+        settle_weights(model, IMAGE, tmp_path / "weights.safetensors")
+        return model
+
+    prepared = load(name, build, tmp_path)(images(4))
+    expected = output(prepared)
+    assert prepared.observed is not None
+    for _ in range(2):
+        seen = prepared.observed()
+        assert [operator_kind(call.name) for call in seen.calls].count("convolutions") == 9
+        starts = [call.start_ms for call in seen.calls]
+        assert starts == sorted(starts)
+        assert starts[0] >= 0.0
+        assert 0.0 < sum(call.duration_ms for call in seen.calls) <= seen.step_ms
+    np.testing.assert_array_equal(output(prepared), expected)
 
 
 def _stepped(prepared: Prepared) -> Prepared:

@@ -13,11 +13,12 @@ from paddle import nn
 
 from bench.ceilings import Ceilings, cached_ceilings, ceilings_path, keep_ceilings, measure_ceilings
 from bench.clock import WallClock
+from bench.engines import Observed, OperatorCall
 from bench.metrics.layer_spans import LayerSpans
-from bench.metrics.operator_events import OperatorEvents, operator_name
+from bench.metrics.operator_events import EngineEvents, OperatorEvents, operator_name
 from bench.profile_record import HOOKS, OUTSIDE
 from bench.subjects import ActivationParts, has_sites
-from bench.subjects.parts import _fused_parts, _plain_calls
+from bench.subjects.formulations import fused_parts, plain_calls
 from dyrelu.activations import build
 from dyrelu.kernels import Kernel, using
 from dyrelu.models import resnet_cifar
@@ -139,6 +140,26 @@ def test_the_profilers_tree_is_read_by_layer_and_operator() -> None:
     assert "(Conv2D)|conv2d" in other._read({1: root})
 
 
+def test_what_an_engine_observed_is_summed_by_operator() -> None:
+    calls = (
+        OperatorCall("Conv", 0.5, 2.0),
+        OperatorCall("Relu", 2.5, 0.25),
+        OperatorCall("Conv", 3.0, 1.0),
+    )
+    events = EngineEvents(lambda: Observed(4.0, calls))
+    step, columns = events.run()
+    assert step == 4.0
+    assert columns == pytest.approx(
+        {"|Conv": 3.0, "~calls|Conv": 2.0, "|Relu": 0.25, "~calls|Relu": 1.0, "|~rest": 0.75}
+    )
+    assert [(event.name, event.start_ms) for event in events.timeline()] == [
+        ("Conv", 0.5),
+        ("Relu", 2.5),
+        ("Conv", 3.0),
+    ]
+    assert EngineEvents(lambda: Observed(4.0, ())).run() == (4.0, {})
+
+
 @pytest.mark.parametrize(
     ("event", "name"),
     [
@@ -174,8 +195,8 @@ def test_the_last_part_of_an_activation_gives_what_the_activation_gives(
         layer = build(variant, **options)(16)
         layer.eval()
         x = _tensor(2, 16, 3, 5)
-        calls = _plain_calls(layer, None, x)
-        np.testing.assert_allclose(np.asarray(calls["elementwise"]()), layer(x).numpy(), rtol=1e-5, atol=1e-6)
+        *_, result = [call() for call in plain_calls(layer, None, x).values()]
+        np.testing.assert_allclose(np.asarray(result), layer(x).numpy(), rtol=1e-5, atol=1e-6)
 
 
 def _step_of(model: nn.Layer) -> Any:
@@ -234,13 +255,13 @@ def test_the_fused_operator_is_taken_apart_by_leaving_out(variant: str) -> None:
 
 
 @pytest.mark.parametrize("mapped", [False, True])
-def test_the_fused_parts_add_up_to_the_fused_operator(mapped: bool) -> None:
+def test_thefused_parts_add_up_to_the_fused_operator(mapped: bool) -> None:
     calls = ("fused", "pooled and applied", "parallel ReLU", *(("mapped", "unmapped") if mapped else ()))
     times = {name: float(2**index) for index, name in enumerate(calls)}
     times |= {"parallel ReLU~tiny": 0.25, "whole~tiny": 0.5}
     total = sum(
         sum(times[name] for name in part.adds) - sum(times[name] for name in part.subtracts)
-        for part in _fused_parts(calls)
+        for part in fused_parts(calls)
     )
     assert total == times["fused"] - 0.25 + 0.5
 

@@ -161,6 +161,17 @@ def test_a_difference_within_the_noise_says_so() -> None:
         ("dyrelu_ab_result", "fused activation"),
         ("~rest", "framework overhead"),
         ("cumsum", "other operators"),
+        # ONNX Runtime's names, then OpenVINO's.
+        ("FusedConv", "convolutions"),
+        ("GlobalAveragePool", "pooling"),
+        ("Gemm", "Linears"),
+        ("Mul", "elementwise"),
+        ("ReorderInput", "layout changes"),
+        ("Convolution", "convolutions"),
+        ("ReduceMean", "pooling"),
+        ("FullyConnected", "Linears"),
+        ("Subgraph", "elementwise"),
+        ("Reorder", "layout changes"),
     ],
 )
 def test_operators_by_kind(name: str, kind: str) -> None:

@@ -11,7 +11,7 @@ __all__ = ["doubt", "how_measured", "warnings_of"]
 
 _MODES = {
     Mode.LAYERS: "with hooks around every layer",
-    Mode.OPERATORS: "under Paddle's profiler",
+    Mode.OPERATORS: "under a profiler",
     Mode.PARTS: "with the parts of each activation",
 }
 
@@ -72,13 +72,15 @@ def how_measured(profile: Profile) -> str:
         "spans of the layers that it calls, so that every moment belongs to one layer. A block's own time is "
         "what it does between layers, such as adding the shortcut, and the calling of its layers. What the "
         "hooks take is taken apart. An activation of the project counts as one layer with all inside it.",
-        "**Operator**: by Paddle's profiler, from a step of its own; the time of the call with its kernel. "
-        "What no operator accounts for is Python between them, and the fused operator, of which Paddle has "
-        "no event in eager mode. Shares are of a step under the profiler.",
-        "**Parts**: while the network runs, each activation's parts are called on the very tensor that it is "
-        "given, one by one and in changing order, and again on a tensor of eight numbers. A part's work is "
-        "the one less the other; the framework's overhead is the whole activation on the small tensor. The "
-        "fused operator does all in one call: its parts are differences to calls that leave something out.",
+        "**Operator**: by Paddle's profiler, or ONNX Runtime's or OpenVINO's own, from a step of its own; "
+        "the time of the call with its kernel. What no operator accounts for is Python between them, and "
+        "the fused operator, of which Paddle has no event in eager mode. Shares are of a step under the "
+        "profiler.",
+        "**Parts**: while the network runs, each activation's parts run one by one on the very tensor that "
+        "it is given, in its place and order, and again on a tensor of eight numbers. A part's work is the "
+        "one less the other; the framework's overhead is the whole activation on the small tensor. The "
+        "fused operator does all in one call: its parts are differences to calls that leave something out, "
+        "in changing order.",
         "**Counts**: MACs and FLOPs of the traced operators of the plain formulation; what is moved is every "
         "input of an operator once and its output once, in four bytes an element, of a fused layer its "
         "input, parameters and output. Caches and repeated reads are not in it.",

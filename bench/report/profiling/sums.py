@@ -91,7 +91,7 @@ def outside(view: CaseView) -> tuple[Work, ...]:
 
 
 def by_operator(view: CaseView) -> tuple[Work, ...]:
-    """Operators of one name together, the longest first, by Paddle's profiler."""
+    """Operators of one name together, the longest first, by the engine's profiler."""
     found = []
     steps = view.steps(Mode.OPERATORS)
     for name, values in view.operators().items():

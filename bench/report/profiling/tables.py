@@ -42,7 +42,7 @@ def layers_csv(profile: Profile) -> str:
 
 
 def operators_csv(profile: Profile) -> str:
-    """One row a name of operators of a case, by Paddle's profiler, whose steps the shares are of."""
+    """One row a name of operators of a case, by the engine's profiler, whose steps the shares are of."""
     rows = []
     for view in views(profile):
         for work in by_operator(view):
