@@ -214,6 +214,16 @@ def test_peers_agree_with_scipy() -> None:
     assert ((plain_ratio(BASE, NEW) == SLOWER) == (medians > 1.05)).all()
 
 
+def test_equal_times_share_their_rank() -> None:
+    # A clock as coarse as this makes nearly all times equal to another one's, on either side.
+    base, new = (np.round(side, 1) for side in (BASE, NEW))
+    u = stats.mannwhitneyu(new, base, axis=1, method="asymptotic", use_continuity=True).pvalue
+    apart = np.median(new, axis=1) != np.median(base, axis=1)
+    assert ((google_benchmark(base, new) != 0) == ((u < 0.05) & apart)).all()
+    order = np.random.default_rng(6).permutation(base.shape[1])
+    assert (google_benchmark(new[:, order], base[:, order]) == -google_benchmark(base, new)).all()
+
+
 def test_criterion_agrees_with_a_plain_bootstrap() -> None:
     said = criterion(BASE, NEW)
     rng = np.random.default_rng(2)
