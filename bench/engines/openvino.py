@@ -75,26 +75,26 @@ def _step(request: Any, inputs: np.ndarray[Any, Any]) -> Callable[[], None]:
 def _observed(request: Any, inputs: np.ndarray[Any, Any]) -> Observed:
     step = _step(request, inputs)
     step()
-    before = _node_times(request)
+    before = {name: time_ms for name, _, time_ms in _nodes(request)}
     steps, start = 0, time.perf_counter()
     while (passed := time.perf_counter() - start) < _OBSERVED_S:
         step()
         steps += 1
-    # A node's time is the mean of all its runs so far, of which the first one compiles.
-    after = [time_ms for _, time_ms in _node_times(request)]
-    times = [
-        max(((steps + 1) * now - then) / steps, 0.0) for now, (_, then) in zip(after, before, strict=True)
-    ]
-    kinds = [kind for kind, _ in before]
+    seen = _nodes(request)
+    # A node's time is the mean of all its runs so far, of which the first one compiles. One that took no
+    # whole microsecond there is not told of.
+    sums = [(steps + 1) * time_ms - before.get(name, 0.0) for name, _, time_ms in seen]
+    times = [max(total / steps, 0.0) for total in sums]
     # It tells no beginnings, but runs them one by one.
     begins = list(accumulate(times, initial=0.0))[:-1]
+    kinds = [kind for _, kind, _ in seen]
     return Observed(1e3 * passed / steps, tuple(map(OperatorCall, kinds, begins, times)))
 
 
-def _node_times(request: Any) -> list[tuple[str, float]]:
-    """The kind of each node that ran, and its time in ms."""
+def _nodes(request: Any) -> list[tuple[str, str, float]]:
+    """The name and kind of each node that ran, and its time in ms."""
     ran = (node for node in request.get_profiling_info() if str(node.status).endswith("EXECUTED"))
-    return [(node.node_type, 1e3 * node.real_time.total_seconds()) for node in ran]
+    return [(node.node_name, node.node_type, 1e3 * node.real_time.total_seconds()) for node in ran]
 
 
 def _properties(job: Job) -> dict[str, Any]:
