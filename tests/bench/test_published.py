@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,10 @@ import pytest
 from scipy import stats
 
 from bench.presets import load_preset
+from bench.profile_storage import PROFILE_FILE
+from bench.report.profiling import write_profile
 from bench.training_run import read_training_runs
+from tests.peers.torch_times import page, read
 
 pytestmark = pytest.mark.nopaddle
 
@@ -48,6 +52,23 @@ def test_the_published_differences_follow_from_the_logs() -> None:
         half = stats.t.ppf(0.975, 19) * points.std(ddof=1) / np.sqrt(20)
         mean = points.mean()
         assert f"| {variant} | {mean:+.2f} ({mean - half:+.2f} to {mean + half:+.2f}) |" in page
+
+
+@pytest.mark.parametrize(
+    "published", sorted(PUBLISHED.rglob(PROFILE_FILE)), ids=lambda file: file.parent.name
+)
+def test_a_published_profile_is_remade_from_its_samples(published: Path, tmp_path: Path) -> None:
+    shutil.copy(published, tmp_path)
+    made = [path.relative_to(tmp_path) for path in write_profile(tmp_path)]
+    assert Path("profile.md") in made
+    for name in made:
+        if name.suffix in (".md", ".csv"):
+            assert (tmp_path / name).read_bytes() == (published.parent / name).read_bytes(), name
+
+
+def test_the_table_of_all_engines_beside_pytorch_follows_from_the_times() -> None:
+    folder = PUBLISHED / "engines-torch"
+    assert page(read(folder)) in (folder / "README.md").read_text()
 
 
 def test_those_runs_are_of_the_preset_as_it_is() -> None:
