@@ -21,7 +21,13 @@ _BETWEEN = "framework overhead"
 # By how their names begin in small letters, the first that fits: Paddle's, ONNX Runtime's and OpenVINO's.
 _KINDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("convolutions", ("conv", "depthwise_conv")),
-    ("pooling", ("pool", "mean", "reduce", "maxpool", "averagepool", "globalaveragepool")),
+    (
+        "pooling",
+        (
+            *("pool", "mean", "reduce_mean", "max_pool"),
+            *("reducemean", "maxpool", "averagepool", "globalaveragepool"),
+        ),
+    ),
     ("Linears", ("matmul", "fc", "mul_", "addmm", "linear", "bmm", "gemm", "fullyconnected")),
     ("normalisation", ("batch_norm", "layer_norm", "group_norm", "instance_norm", "batchnormalization")),
     ("fused activation", ("dyrelu",)),
@@ -37,10 +43,12 @@ _KINDS: tuple[tuple[str, tuple[str, ...]], ...] = (
         (
             *("add", "subtract", "multiply", "divide", "scale", "relu", "sigmoid", "maximum", "minimum"),
             *("elementwise", "clip", "softmax", "exp", "pow", "where", "assign"),
-            *("mul", "sub", "div", "max", "min", "eltwise", "subgraph"),
+            *("eltwise", "subgraph"),
         ),
     ),
 )
+# ONNX's names are too short to begin others with: "multinomial" is no product.
+_ELEMENTWISE_NAMES = frozenset({"mul", "sub", "div", "max", "min"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,4 +177,6 @@ def operator_kind(name: str) -> str:
     if any(word in small for word in _LAYOUT_WORDS):
         return _LAYOUT
     plain = small.removeprefix("fused").removeprefix("_")
+    if plain in _ELEMENTWISE_NAMES:
+        return "elementwise"
     return next((kind for kind, names in _KINDS if plain.startswith(names)), "other operators")
