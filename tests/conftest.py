@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -11,10 +12,17 @@ import pytest
 
 # Before anything imports Paddle, which would set one thread. Two is what the smallest machine has.
 os.environ.setdefault("OMP_NUM_THREADS", "2")
+# Threads that wait leave their core to the other test process, and to what both start.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("KMP_BLOCKTIME", "0")
 # zlib and numpy.random must be loaded before Paddle 2.6's libraries are (they crash otherwise).
 import zlib  # noqa: F401
 
 import numpy.random  # noqa: F401
+
+# A shell's background job ignores Ctrl-C, and so would every process that a test starts and interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _NO_PADDLE = importlib.util.find_spec("paddle") is None
 

@@ -6,8 +6,10 @@ import contextlib
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Protocol, TypeVar
 
@@ -37,23 +39,75 @@ def processes(number: int) -> Iterator[Map]:
     if number == 1:
         yield map
         return
-    # A child of fork would hold the locks of threads that it doesn't have.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(number, mp_context=context, initializer=_leave_interrupts_to_the_parent)
+    with _interrupts_noted() as noted:
+        # A child of fork would hold the locks of threads that it doesn't have.
+        context = multiprocessing.get_context("spawn")
+        pool = ProcessPoolExecutor(number, mp_context=context, initializer=_leave_interrupts_to_the_parent)
+        try:
+            with _one_thread_each():
+                yield _map(pool, noted)
+        except BaseException as error:
+            _end_children()
+            if isinstance(error, BrokenProcessPool):
+                raise WorkerError(
+                    "a process of the simulation was ended, for want of memory perhaps; give fewer with "
+                    "--processes"
+                ) from error
+            raise
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _end_children() -> None:
+    for child in multiprocessing.active_children():
+        child.terminate()
+
+
+@contextlib.contextmanager
+def _interrupts_noted() -> Iterator[list[int]]:
+    """An interrupt ends the children and is noted; KeyboardInterrupt is raised on leaving.
+
+    Raised at once, where the pool had just taken a lock, it left that lock to nobody: the pool's own thread
+    waited for it, and the end of the program for that thread, for ever.
+    """
+    noted: list[int] = []
+
+    def note(number: int, _frame: object) -> None:
+        noted.append(number)
+        _end_children()
+
+    # Whoever ignores an interrupt goes on doing so, and is ended at once where that is how it is.
+    handled = [number for number in (signal.SIGINT, signal.SIGTERM) if callable(signal.getsignal(number))]
+    is_main = threading.current_thread() is threading.main_thread()
+    before = {number: signal.signal(number, note) for number in handled if is_main}
     try:
-        with _one_thread_each():
-            yield pool.map
-    except BaseException as error:
-        for child in multiprocessing.active_children():
-            child.terminate()
-        if isinstance(error, BrokenProcessPool):
-            raise WorkerError(
-                "a process of the simulation was ended, for want of memory perhaps; give fewer with "
-                "--processes"
-            ) from error
-        raise
+        yield noted
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if noted:
+            # Whatever else was raised came of it.
+            raise KeyboardInterrupt from None
+
+
+def _map(pool: ProcessPoolExecutor, noted: Sequence[int]) -> Map:
+    """The pool's map, which raises KeyboardInterrupt once an interrupt was noted.
+
+    The pool's own takes back what waits where it ends early, while the pool's thread may be saying why of the
+    same: then that thread ends in a traceback.
+    """
+
+    def results(waiting: deque[Future[_Result]]) -> Iterator[_Result]:
+        while waiting:
+            result = waiting.popleft().result()
+            if noted:
+                raise KeyboardInterrupt
+            yield result
+
+    def mapped(function: Callable[[_Part], _Result], parts: Iterable[_Part], /) -> Iterator[_Result]:
+        return results(deque([pool.submit(function, part) for part in parts]))
+
+    return mapped
 
 
 @contextlib.contextmanager
