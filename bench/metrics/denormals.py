@@ -46,22 +46,22 @@ def in_weights(model: Any) -> Denormals:
 
 
 def in_activations(model: Any, batch: Array) -> Denormals:
-    """In the results of all layers that call no other, for one batch."""
+    """In the results of all layers for one batch. What several layers return counts once."""
     import paddle
 
-    total = [Denormals(0, 0)]
+    # Kept, so that no other tensor gets the place of one that was counted.
+    found: dict[int, Any] = {}
 
     def look(_layer: Any, _inputs: Any, outputs: Any) -> None:
         results = outputs if isinstance(outputs, list | tuple) else [outputs]
-        arrays = (np.asarray(one.numpy()) for one in results if isinstance(one, paddle.Tensor))
-        total[0] += denormals(arrays)
+        found.update((id(one), one) for one in results if isinstance(one, paddle.Tensor))
 
-    leaves = [layer for layer in model.sublayers(include_self=True) if not layer.sublayers()]
-    handles = [layer.register_forward_post_hook(look) for layer in leaves]
+    # Also of layers that have others: the fused operator is given their weights, and doesn't call them.
+    handles = [layer.register_forward_post_hook(look) for layer in model.sublayers(include_self=True)]
     try:
         with paddle.no_grad():
             model(paddle.to_tensor(batch))
     finally:
         for handle in handles:
             handle.remove()
-    return total[0]
+    return denormals(np.asarray(one.numpy()) for one in found.values())

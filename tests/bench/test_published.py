@@ -89,3 +89,11 @@ def test_each_figure_of_the_readmes_first_screen_stands_in_a_table_that_it_links
     figures = FIGURE.findall(screen)
     assert len(figures) > 20
     assert [figure for figure in figures if figure not in known] == []
+
+
+def test_every_published_folder_has_a_row() -> None:
+    table = (PUBLISHED.parent / "README.md").read_text()
+    rows = re.findall(r"^\| \[`published/([^`]+)`\]\(published/([^/]+)/", table, re.MULTILINE)
+    assert all(name == target for name, target in rows)
+    folders = {path.name for path in PUBLISHED.iterdir() if path.is_dir()}
+    assert sorted(name for name, _ in rows) == sorted(folders)

@@ -112,7 +112,8 @@ def _paddle(task: Task, folder: Path, weights: dict[str, Array]) -> tuple[str, B
         model.set_state_dict(weights)
         return model
 
-    return paddle.__version__, engine(task.engine).load(Job(build, IMAGE, folder / task.engine, task.threads))
+    job = Job(build, IMAGE, folder / task.engine, task.threads)
+    return paddle.version.full_version, engine(task.engine).load(job)
 
 
 def _torch(task: Task, weights: dict[str, Array]) -> tuple[str, Bind]:

@@ -116,7 +116,7 @@ def _theirs(torch_python: str) -> Counts:
     }
     networks = {name: {"total": paddle_flops(_network(name), NETWORK_IMAGE)} for name in VARIANTS}
     found["paddle.flops"] = {"layers": layers, "networks": networks}
-    found["versions"]["paddle.flops"] = paddle.__version__
+    found["versions"]["paddle.flops"] = paddle.version.full_version
     return found
 
 
@@ -165,7 +165,7 @@ def page(ours: Counts, theirs: Counts, why: str) -> str:
 
 def _same_parameters(variant: str, theirs: Counts) -> bool:
     own = sum(int(p.size) for p in _network(variant).parameters() if not p.stop_gradient)
-    return own == theirs["parameters"][variant]
+    return own == int(theirs["parameters"][variant])
 
 
 def _markdown(ours: Counts, theirs: Counts, kind: str) -> str:
