@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -46,11 +47,26 @@ def median_estimate(values: Sequence[float], confidence: float = 0.95) -> Estima
     middle = float(np.median(array))
     if array.size < blocks_needed(confidence):
         return Estimate(middle, math.nan, math.nan, int(array.size))
+    ordered = np.sort(array)
+    low, high = (
+        math.nan if place is None else float(ordered[place]) for place in _ends(array.size, confidence)
+    )
+    return Estimate(middle, low, high, int(array.size))
+
+
+@cache
+def _ends(n: int, confidence: float) -> tuple[int | None, int | None]:
+    """Places of the interval's ends among `n` ordered values; None for an end that there isn't.
+
+    A report has many intervals, of few n.
+    """
     # A second of every worker's start, and most workers need no interval.
     from scipy import stats
 
-    interval = stats.quantile_test(array, q=middle, p=0.5).confidence_interval(confidence)
-    return Estimate(middle, float(interval.low), float(interval.high), int(array.size))
+    places = np.arange(n, dtype=np.float64)
+    interval = stats.quantile_test(places, q=(n - 1) / 2, p=0.5).confidence_interval(confidence)
+    low, high = (int(end) if math.isfinite(end) else None for end in (interval.low, interval.high))
+    return low, high
 
 
 def ratio_estimate(

@@ -9,13 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-from scipy import special
+from types import ModuleType
 
 from bench.evidence import Cell, Paired, Unfit, Unpaired
 from bench.statistics import blocks_needed
 
-__all__ = ["TEvidence", "first_that", "t_quantile", "t_test"]
+__all__ = ["TEvidence", "first_that", "noncentral_t_shift", "t_quantile", "t_test"]
 
 # Relative differences below this are no measurement: a nanosecond in a burst of 20 ms is already 5e-8.
 _RESOLUTION = 1e-9
@@ -155,11 +154,11 @@ class TEvidence:
 
     def p_above(self, limit: float) -> float:
         """P(T >= t)."""
-        return float(special.stdtr(self.df, -(self.centre - limit) / self._error))
+        return _probability(self.df, -(self.centre - limit) / self._error)
 
     def p_below(self, limit: float) -> float:
         """P(T <= t)."""
-        return float(special.stdtr(self.df, (self.centre - limit) / self._error))
+        return _probability(self.df, (self.centre - limit) / self._error)
 
     def interval(self, error: float) -> tuple[float, float]:
         """Centre +- t * standard error."""
@@ -184,7 +183,24 @@ class TEvidence:
 
 def t_quantile(probability: float, df: float) -> float:
     """Student's t quantile."""
-    return float(special.stdtrit(df, probability))
+    return float(_special().stdtrit(df, probability))
+
+
+def noncentral_t_shift(probability: float, df: float, t: float) -> float:
+    """The noncentrality with which Student's t is at most `t` with that probability."""
+    return float(_special().nctdtrinc(df, probability, t))
+
+
+def _probability(df: float, t: float) -> float:
+    return float(_special().stdtr(df, t))
+
+
+def _special() -> ModuleType:
+    # A tenth of a second, which every command would pay, and few of them judge.
+    from scipy import special
+
+    module: ModuleType = special
+    return module
 
 
 def first_that(suffices: Callable[[int], bool], start: int) -> int | None:

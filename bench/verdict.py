@@ -17,11 +17,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from scipy import special
-
 from bench.evidence import Cell, Evidence, Paired, Unfit, Unpaired, log_ratio
 from bench.statistics import Estimate, blocks_needed
-from bench.t_test import first_that, t_quantile, t_test
+from bench.t_test import first_that, noncentral_t_shift, t_quantile, t_test
 
 __all__ = [
     "Cell",
@@ -207,7 +205,7 @@ def detectable(sd: float, blocks: int, cells: int, rule: Rule) -> float:
     if blocks < blocks_needed(1 - rule.alpha):
         return math.inf
     critical = t_quantile(1 - rule.alpha / max(1, cells) / 2, blocks - 1)
-    shift = float(special.nctdtrinc(blocks - 1, 1 - _POWER, critical))
+    shift = noncentral_t_shift(1 - _POWER, blocks - 1, critical)
     return _exp(rule.log_limit + shift * sd / math.sqrt(blocks)) - 1
 
 

@@ -26,9 +26,9 @@ def main() -> NoReturn:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        from bench.cli.app import app
+        from bench.cli.app import application
 
-        app()
+        application(only=sys.argv[1] if len(sys.argv) > 1 else None)()
         status: int | str | None = 0
     except KeyboardInterrupt:
         status = _INTERRUPTED

@@ -6,44 +6,58 @@ import contextlib
 import functools
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from typing import NoReturn, ParamSpec
 
 import typer
 
-from bench.cli import (
-    ab,
-    audit,
-    build_kernels,
-    check,
-    compare,
-    env,
-    export,
-    history,
-    listing,
-    merge,
-    profile,
-    report,
-    run,
-    selftest,
-    suite,
-    train,
-    verify,
-)
 from bench.errors import BenchError, ExitStatus
-from bench.subjects import subject_errors
 
-__all__ = ["app"]
+__all__ = ["application"]
 
 P = ParamSpec("P")
 
-app = typer.Typer(
-    name="dyrelu-bench",
-    help="What an activation function really costs and really gains.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+# Each verb's module and function, in the order of the help.
+_VERBS = {
+    "suite": ("suite", "suite"),
+    "train": ("train", "train"),
+    "run": ("run", "run"),
+    "report": ("report", "report"),
+    "compare": ("compare", "compare"),
+    "ab": ("ab", "ab"),
+    "selftest": ("selftest", "selftest"),
+    "check": ("check", "check"),
+    "profile": ("profile", "profile"),
+    "audit": ("audit", "audit"),
+    "merge": ("merge", "merge"),
+    "verify": ("verify", "verify"),
+    "history": ("history", "history"),
+    "export": ("export", "export"),
+    "build-kernels": ("build_kernels", "build_kernels"),
+    "list": ("listing", "list_"),
+    "env": ("env", "env"),
+}
+
+
+def application(only: str | None = None) -> typer.Typer:
+    """The command line with its verbs; where `only` is one of them, with it alone.
+
+    A verb knows what it needs, and each takes a while to import: who calls one need not wait for the others.
+    """
+    app = typer.Typer(
+        name="dyrelu-bench",
+        help="What an activation function really costs and really gains.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    # With this a single verb is still one of many, and is called by its name.
+    app.callback()(lambda: None)
+    for verb in (only,) if only in _VERBS else _VERBS:
+        module, function = _VERBS[verb]
+        app.command(verb)(_verb(getattr(import_module(f"bench.cli.{module}"), function)))
+    return app
 
 
 def _verb(function: Callable[P, int]) -> Callable[P, NoReturn]:
@@ -58,11 +72,18 @@ def _verb(function: Callable[P, int]) -> Callable[P, NoReturn]:
             status = ExitStatus.INTERRUPTED
         except BenchError as error:
             status = _say(str(error), error.exit_status)
-        except subject_errors() as error:
+        except _subject_errors() as error:
             status = _say(str(error), ExitStatus.USAGE)
         raise typer.Exit(int(status))
 
     return wrapped
+
+
+def _subject_errors() -> type[Exception]:
+    # Only where something failed: verbs that read files need no subject.
+    from bench.subjects import subject_errors
+
+    return subject_errors()
 
 
 def _say(message: str, status: ExitStatus) -> ExitStatus:
@@ -70,25 +91,3 @@ def _say(message: str, status: ExitStatus) -> ExitStatus:
     with contextlib.suppress(OSError):
         print(f"dyrelu-bench: {message}", file=sys.stderr, flush=True)
     return status
-
-
-for _name, _function in (
-    ("suite", suite.suite),
-    ("train", train.train),
-    ("run", run.run),
-    ("report", report.report),
-    ("compare", compare.compare),
-    ("ab", ab.ab),
-    ("selftest", selftest.selftest),
-    ("check", check.check),
-    ("profile", profile.profile),
-    ("audit", audit.audit),
-    ("merge", merge.merge),
-    ("verify", verify.verify),
-    ("history", history.history),
-    ("export", export.export),
-    ("build-kernels", build_kernels.build_kernels),
-    ("list", listing.list_),
-    ("env", env.env),
-):
-    app.command(_name)(_verb(_function))

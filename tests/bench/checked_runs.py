@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bench.case import Case
-from bench.cli.app import app
+from bench.cli.app import application
 from bench.record import Failure, FailureKind, Record, Suite
 from tests.bench.suites import Plan, build_suite
 from tests.bench.training_logs import Training, write_run
@@ -61,7 +61,7 @@ def invoke(*arguments: str, cwd: Path) -> Any:
         patch.setenv("COLUMNS", "200")
         for name in _STATUSES:
             patch.delenv(name, raising=False)
-        result = CliRunner().invoke(app, arguments)
+        result = CliRunner().invoke(application(), arguments)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
-from bench.cli.app import app
+from bench.cli.app import application
 from bench.errors import InputError
 from bench.merge import merge
 from bench.record import Session, Suite
@@ -61,7 +61,7 @@ def parts_of(suite: Suite, count: int) -> dict[str, Suite]:
 
 
 def merged_cli(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(app, ["merge", *map(str, arguments)], env={"COLUMNS": "160"})
+    return CliRunner().invoke(application(), ["merge", *map(str, arguments)], env={"COLUMNS": "160"})
 
 
 def without_sessions(suite: Suite) -> list[object]:
@@ -240,7 +240,7 @@ def test_the_verb_writes_what_a_run_would_and_its_status_tells_of_gaps(tmp_path:
     assert whole_now.exit_code == 0, whole_now.output
     assert whole_now.stdout.splitlines()[-1] == "0 failed, 32 measured, 0 inconclusive, 0 missing"
     assert without_sessions(load_suite(out)) == without_sessions(suite)
-    report = CliRunner().invoke(app, ["report", str(out)])
+    report = CliRunner().invoke(application(), ["report", str(out)])
     assert report.exit_code == 0, report.output
     assert str(tmp_path) not in "".join(path.read_text() for path in out.glob("*.*"))
 

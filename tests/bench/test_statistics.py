@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from bench.statistics import blocks_needed, median_estimate, percentile, ratio_estimate, samples_needed
 
@@ -45,6 +46,18 @@ def test_the_simulation_would_notice_an_interval_that_is_too_narrow() -> None:
     samples = np.sort(rng.normal(10, 1, (1500, 7)), axis=1)
     middle_three = (samples[:, 2] <= 10) & (samples[:, 4] >= 10)
     assert middle_three.mean() < 0.95 - 3 * math.sqrt(0.95 * 0.05 / 1500)
+
+
+# Where the extremes cover the median exactly as often as is asked, SciPy finds no end on one side or both.
+CONFIDENCES = st.sampled_from([0.9, 0.95, 0.99]) | st.integers(1, 14).map(lambda k: 1 - 2.0**-k)
+
+
+@given(st.lists(positive, min_size=1, max_size=30), CONFIDENCES)
+def test_interval_is_that_of_scipy(values: list[float], confidence: float) -> None:
+    estimate = median_estimate(values, confidence)
+    if len(values) >= blocks_needed(confidence):
+        found = stats.quantile_test(values, q=estimate.value, p=0.5).confidence_interval(confidence)
+        np.testing.assert_array_equal((estimate.low, estimate.high), (found.low, found.high))
 
 
 @given(st.lists(positive, min_size=6, max_size=30))

@@ -16,7 +16,7 @@ import pytest
 import typer
 import yaml
 
-from bench.cli.app import app
+from bench.cli.app import application
 from bench.gate_rules import parse_rules
 from bench.presets import load_preset
 
@@ -51,7 +51,7 @@ def test_only_commands_that_a_fresh_clone_has() -> None:
 @pytest.mark.nopaddle
 @pytest.mark.parametrize("words", ours(), ids=lambda words: words[0])
 def test_every_verb_and_flag_exists(words: list[str]) -> None:
-    group = typer.main.get_command(app)
+    group = typer.main.get_command(application())
     verb = group.commands[words[0]]  # type: ignore[attr-defined]
     flags = {flag for parameter in verb.params for flag in (*parameter.opts, *parameter.secondary_opts)}
     given = [word.partition("=")[0] for word in words if word.startswith("--")]
