@@ -36,9 +36,9 @@ from bench.record import (
 )
 from bench.shard import Shard
 from bench.subjects import MODELS_OWN, PLAIN
-from bench.units import Direction, Unit
+from bench.units import NS_A_MS, Direction, Unit
 
-__all__ = ["Heading", "assemble"]
+__all__ = ["Heading", "assemble", "in_nanoseconds"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def _record(case: Case, heading: Heading, entries: Sequence[Entry], groups: Sequ
     own_name = (case.subject, case.variant)
     variant = [e for e in entries if isinstance(e, VariantEntry) and (e.subject, e.variant) == own_name]
     examined = [entry for entry in entries if isinstance(entry, ExaminationEntry) and entry.concerns(case)]
-    windows = tuple(window for entry in own for window in entry.windows.get(case.key, ()))
+    windows = tuple(in_nanoseconds(window) for entry in own for window in entry.windows.get(case.key, ()))
     failures = tuple(
         failure
         for failure in (
@@ -110,7 +110,7 @@ def _record(case: Case, heading: Heading, entries: Sequence[Entry], groups: Sequ
         )
         if failure is not None
     )
-    series = (Series(LATENCY, Unit.MILLISECONDS, Direction.LOWER_IS_BETTER, windows),) if windows else ()
+    series = (Series(LATENCY, Unit.NANOSECONDS, Direction.LOWER_IS_BETTER, windows),) if windows else ()
     return Record(
         case=case,
         condition=_condition(heading.conditions[own_name], variant, case.engine),
@@ -125,6 +125,13 @@ def _record(case: Case, heading: Heading, entries: Sequence[Entry], groups: Sequ
         stops=tuple(entry.stops[case.key] for entry in own if case.key in entry.stops),
         unpaired=tuple(entry.block for entry in own if entry.unpaired),
         skipped=_skipped(windows, failures),
+    )
+
+
+def in_nanoseconds(window: Window) -> Window:
+    """A window of ms in whole nanoseconds; none is nothing, as a time must have a logarithm."""
+    return msgspec.structs.replace(
+        window, values=tuple(max(round(NS_A_MS * value), 1) for value in window.values)
     )
 
 

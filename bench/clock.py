@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
-__all__ = ["Clock", "WallClock"]
+__all__ = ["Clock", "WallClock", "to_the_nanosecond"]
 
 
 class Clock(Protocol):
@@ -22,3 +22,8 @@ class WallClock:
     def now(self) -> float:
         """The time in seconds."""
         return time.perf_counter()
+
+
+def to_the_nanosecond(ms: float) -> float:
+    """A time in ms as finely as clocks tell it; never zero, since a time must have a logarithm."""
+    return max(round(ms, 6), 1e-6)

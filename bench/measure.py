@@ -10,7 +10,7 @@ from typing import Protocol as Interface
 
 import numpy as np
 
-from bench.clock import Clock
+from bench.clock import Clock, to_the_nanosecond
 from bench.disturbance import Probe, discard_reason
 from bench.record import HARNESS_OVERHEAD, Protocol, Stop, StopReason, Window
 from bench.stopping import FirstOf, FixedCount, RelativeInterval, Stopping, TimeLimit
@@ -143,7 +143,7 @@ def _burst(
         step()
         times.append(now())
     disturbance = instruments.probe.stop()
-    values = tuple(_milliseconds(a, b) for a, b in itertools.pairwise(times))
+    values = tuple(to_the_nanosecond(1e3 * (b - a)) for a, b in itertools.pairwise(times))
     reason = discard_reason(disturbance, times[-1] - times[0], protocol)
     return Window(block, values, discarded=reason, disturbance=disturbance)
 
@@ -169,10 +169,7 @@ def calibrate(block: int, clock: Clock) -> dict[str, Window]:
         for _ in range(_CALIBRATION_REPEATS):
             action()
             times.append(clock.now())
-        windows[name] = Window(block, tuple(_milliseconds(a, b) for a, b in itertools.pairwise(times)))
+        windows[name] = Window(
+            block, tuple(to_the_nanosecond(1e3 * (b - a)) for a, b in itertools.pairwise(times))
+        )
     return windows
-
-
-def _milliseconds(start: float, end: float) -> float:
-    """In steps of 10 ns, which is finer than the clock; never zero, since a time must have a logarithm."""
-    return max(round((end - start) * 1e3, 5), 1e-5)

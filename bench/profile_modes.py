@@ -8,7 +8,7 @@ from typing import Any
 from typing import Protocol as Interface
 
 from bench.case import Case
-from bench.clock import Clock
+from bench.clock import Clock, to_the_nanosecond
 from bench.failures import describe
 from bench.loading import Models
 from bench.metrics.layer_spans import LayerSpans
@@ -58,8 +58,7 @@ class Run:
         seen, self._seen = self._seen, []
         names = tuple(dict.fromkeys(name for _, columns in seen for name in columns))
         means = (sum(columns.get(name, 0.0) for _, columns in seen) / len(seen) for name in names)
-        # In steps of 10 ns, as all times are.
-        values = tuple(max(round(value, 5), 1e-5) for value, _ in seen)
+        values = tuple(to_the_nanosecond(value) for value, _ in seen)
         return Taken(values, names, tuple(round(mean, 6) for mean in means))
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import statistics as plain
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -69,12 +69,10 @@ def block_values(record: Record, protocol: Protocol) -> dict[int, float]:
 def judged_blocks(record: Record, protocol: Protocol) -> tuple[dict[int, float], frozenset[int]]:
     """`block_values` and `spoilt_blocks` in one pass, as thousands of suites are read."""
     series = latency_series(record)
-    kept: dict[int, list[float]] = {}
-    disturbed: dict[int, list[float]] = {}
-    for window in series.windows if series else ():
-        if not window.warmup:
-            means = disturbed if window.discarded else kept
-            means.setdefault(window.block, []).append(math.fsum(window.values) / len(window.values))
+    kept: dict[int, list[float]] = defaultdict(list)
+    disturbed: dict[int, list[float]] = defaultdict(list)
+    for block, discarded, mean in series.bursts_ms() if series else ():
+        (disturbed if discarded else kept)[block].append(mean)
     values: dict[int, float] = {}
     spoilt = set()
     for block in sorted({*kept, *disturbed}):
@@ -157,8 +155,10 @@ def _paired(record: Record, other: Record, protocol: Protocol) -> tuple[list[flo
 
 def latency_percentile(record: Record, percent: float) -> float | None:
     """Percentile of the single step times (ms) of undisturbed bursts; None where there are too few."""
+    series = latency_series(record)
     values = [value for window in _measured(record) if not window.discarded for value in window.values]
-    return percentile(values, percent)
+    found = percentile(values, percent)
+    return series.unit.in_ms(found) if series and found is not None else None
 
 
 def unsettled_blocks(record: Record, protocol: Protocol) -> tuple[int, ...]:

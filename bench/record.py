@@ -5,6 +5,8 @@ Everything is immutable, slotted and parsed loudly: an unknown key in a file is 
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated
 
@@ -47,16 +49,20 @@ __all__ = [
 #    Protocol.bfloat16_tolerance, Protocol.min_agreement, Protocol.retains_memory, Session.pair,
 #    Session.ratio_targets, Session.requires_engines, Session.shard, Session.slowed_on_purpose,
 #    Session.whole_plan.
-SCHEMA_VERSION = 1
+# 2: windows are stored by column (bench/columns.py), and the times of steps are whole nanoseconds, in unit
+#    "ns", so that many files are read sooner. A file of 1 has a list of windows, and ms.
+SCHEMA_VERSION = 2
 
 # Bounds are checked where a file is read: a figure beyond them was never measured.
-NonNegative = Annotated[float, Meta(ge=0, le=1e12)]
+# Of any time or share: thirty years in ms. A sum of so many is still finite.
+LARGEST = 1e12
+NonNegative = Annotated[float, Meta(ge=0, le=LARGEST)]
 Index = Annotated[int, Meta(ge=0, le=10**9)]
 Positive = Annotated[int, Meta(ge=1, le=10**9)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Amount = Annotated[int, Meta(ge=0, le=10**18)] | Annotated[float, Meta(ge=0, le=1e18)]
 
-# The sampled metric: milliseconds a step. Throughput is the same datum, batch / latency.
+# The sampled metric: the time of a step. Throughput is the same datum, batch / latency.
 LATENCY = "latency"
 # Facts of a trained variant on an engine: how many test images it classed rightly, how many as its reference
 # does, and how many there are.
@@ -155,12 +161,21 @@ class Window(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 
 
 class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Raw samples of one metric."""
+    """Raw samples of one metric, in `unit`."""
 
     metric: str
     unit: Unit
     direction: Direction
     windows: tuple[Window, ...]
+
+    def bursts_ms(self) -> Iterator[tuple[int, str, float]]:
+        """Of each burst after warm-up its block, why it is discarded (empty: it isn't), and its time of a
+        step in ms: that of all steps over their number, of which the sum is exact.
+        """
+        for window in self.windows:
+            if not window.warmup:
+                mean = math.fsum(window.values) / len(window.values)
+                yield window.block, window.discarded, self.unit.in_ms(mean)
 
 
 class Failure(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

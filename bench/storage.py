@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from bench.errors import InputError
 from bench.record import HARNESS_OVERHEAD, SCHEMA_VERSION, Series, Suite
+from bench.suite_format import decode_suite, encode_suite
 
 __all__ = [
     "LEAST_TIME",
@@ -25,7 +26,7 @@ __all__ = [
 ]
 
 SUITE_FILE = "suite.json"
-# In ms; no clock tells less, and what is derived from more is finite.
+# Of any unit; no clock tells less, and what is derived from more is finite.
 LEAST_TIME = 1e-12
 
 
@@ -63,7 +64,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 def save_suite(suite: Suite, path: Path) -> None:
     """Writes `suite.json`, compactly: raw samples make it long enough."""
-    write_atomically(path, msgspec.json.encode(suite) + b"\n")
+    write_atomically(path, encode_suite(suite))
 
 
 def suite_path(target: Path) -> Path:
@@ -83,7 +84,7 @@ def load_suite(target: Path) -> Suite:
     except OSError as error:
         raise InputError(f"{path}: can't be read ({error.strerror})") from error
     try:
-        suite = msgspec.json.decode(content, type=Suite)
+        suite = decode_suite(content)
     except (ValueError, RecursionError) as error:
         # What this version can't read may be of a newer one.
         _check_version(path, _version(path, content))

@@ -38,10 +38,13 @@ def burst_quartiles(record: Record) -> dict[int, Bursts]:
     """By block, without warm-up."""
     found: dict[int, list[float | None]] = {}
     series = latency_series(record)
-    for window in series.windows if series else ():
+    if series is None:
+        return {}
+    for window in series.windows:
         if not window.warmup:
-            value = None if window.discarded else float(np.quantile(window.values, _QUARTILE))
-            found.setdefault(window.block, []).append(value)
+            found.setdefault(window.block, []).append(
+                None if window.discarded else series.unit.in_ms(float(np.quantile(window.values, _QUARTILE)))
+            )
     return {block: tuple(values) for block, values in found.items()}
 
 

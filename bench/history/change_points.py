@@ -81,9 +81,9 @@ def _noise(values: Values) -> float:
 
 
 def _tamed(values: Values, scale: float) -> Values:
-    from scipy.ndimage import median_filter
-
-    middle = median_filter(values, _NEIGHBOURS, mode="nearest")
+    # As scipy.ndimage.median_filter has it, which takes a tenth of a short history's time to import.
+    padded = np.pad(values, _NEIGHBOURS // 2, mode="edge")
+    middle = np.median(np.lib.stride_tricks.sliding_window_view(padded, _NEIGHBOURS), axis=-1)
     return np.clip(values, middle - _FURTHEST * scale, middle + _FURTHEST * scale)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import zlib
 from pathlib import Path
 
@@ -10,13 +11,14 @@ import msgspec
 
 from bench.compare import Observed, observe
 from bench.errors import InputError
-from bench.history.points import SessionPoints, points_of
-from bench.history.times import load_times
+from bench.history.points import COLUMNS, Layout, SessionPoints, points_of
+from bench.history.times import read_times
+from bench.record import Suite
 
 __all__ = ["Digest", "Kept", "digest", "kept", "layout"]
 
 # Raised with every change of what the figures mean; a change of their types is noticed by itself.
-_VERSION = 2
+_VERSION = 3
 # A thousand times a usual suite; a file beyond it would not fit into memory beside the others.
 _LARGEST_BYTES = 2**30
 
@@ -43,8 +45,8 @@ class Digest(msgspec.Struct, frozen=True, array_like=True):
 
 def layout() -> int:
     """A number that changes with what a digest looks like: 31 bits, as SQLite has room for."""
-    types = msgspec.json.schema_components([Observed, SessionPoints])
-    text = msgspec.json.encode((_VERSION, types), order="sorted")
+    types = msgspec.json.schema_components([Observed, SessionPoints, Layout])
+    text = msgspec.json.encode((_VERSION, COLUMNS, sys.byteorder, types), order="sorted")
     return zlib.crc32(text) & 0x7FFFFFFF
 
 
@@ -59,9 +61,12 @@ def digest(path: str, name: str) -> Digest:
     try:
         if os.path.getsize(path) > _LARGEST_BYTES:
             return Digest(f"larger than the {_LARGEST_BYTES >> 20} MiB that a suite can have")
-        suite = load_times(Path(path))
+        return read_times(Path(path), lambda suite: _digest(suite, name))
     except (InputError, OSError) as error:
         return Digest(str(error).removeprefix(f"{path}: "))
+
+
+def _digest(suite: Suite, name: str) -> Digest:
     if any(session.slowed_on_purpose for session in suite.sessions):
         return Digest("was slowed on purpose, by a self-test, and is no result")
     observed = observe(suite, name)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from bench.compare import Observed
 from bench.history.changes import Change, FactShift, Line, changes_of, fact_shifts, lines_of
+from bench.history.gather import gather
 from bench.history.index import Index
 from bench.history.load import through_index
-from bench.history.series import Gathered, gather
+from bench.history.series import Gathered
 
 __all__ = ["History", "observed_suites", "read_history"]
 

@@ -1,10 +1,11 @@
-"""What a history keeps of a session: one point a case, derived from its blocks."""
+"""What a history keeps of a session: a few numbers a case, derived from its blocks."""
 
 from __future__ import annotations
 
 import math
 import statistics as plain
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -16,80 +17,101 @@ from bench.record import Bound
 from bench.statistics import blocks_needed
 from bench.units import Unit
 
-__all__ = ["FactValue", "LogRatio", "Point", "SessionPoints", "points_of"]
+__all__ = ["COLUMNS", "FactKind", "FactValue", "Kind", "Layout", "SessionPoints", "points_of"]
 
 _NEEDED = blocks_needed(0.95)
 # As in a report: one bad block among many can't move a median by much; a third of them can.
 _MOST_UNUSABLE = 1 / 3
 
+#: Numbers that a session keeps of each case, in order; NaN where there is none: the median throughput
+#: (images/s) over usable blocks; this over the reference's, the median of pairs; the mean over blocks of the
+#: logarithm of a ratio of times, to those of the reference, and for the reference itself to those of the
+#: calibration; the variance of that mean; and 1 where these can be believed, else 0.
+COLUMNS = ("throughput", "ratio", "log_ratio", "variance", "sure")
 
-class FactValue(msgspec.Struct, frozen=True, array_like=True):
-    """An exact figure, or a peak or lower bound, as `bound` says."""
+
+class FactKind(msgspec.Struct, frozen=True, array_like=True):
+    """What a fact is of: an exact figure, or a peak or lower bound, as `bound` says."""
 
     metric: str
     unit: Unit
-    value: int | float
     bound: Bound = Bound.EXACT
 
 
-class LogRatio(msgspec.Struct, frozen=True, array_like=True):
-    """Mean over `n` blocks of the logarithm of a ratio of times, and the variance of that mean."""
+class FactValue(msgspec.Struct, frozen=True, array_like=True):
+    """A fact in a session."""
 
-    mean: float
-    variance: float
-    n: int
+    kind: FactKind
+    value: int | float
+
+    @property
+    def metric(self) -> str:
+        """The field's name of it."""
+        return self.kind.metric
+
+    @property
+    def unit(self) -> Unit:
+        """What `value` counts."""
+        return self.kind.unit
 
 
-class Point(msgspec.Struct, frozen=True, array_like=True):
-    """One case in one session. `throughput` (images/s) is the median over its `n` usable blocks.
-
-    `ratio` is the throughput over the reference's, the median of pairs. `log_ratio` is of times: to those of
-    the reference, and for the reference itself to those of the calibration. NaN and None stand for what there
-    is not; `doubt` says why the figures can't be believed, empty where they can.
-    """
+class Kind(msgspec.Struct, frozen=True, array_like=True):
+    """What a session has numbers of: one case, with the facts that are known of it."""
 
     case: Case
     condition: Condition
-    n: int = 0
-    throughput: float = math.nan
-    ratio: float = math.nan
-    log_ratio: LogRatio | None = None
-    doubt: str = ""
-    facts: tuple[FactValue, ...] = ()
+    facts: tuple[FactKind, ...] = ()
+
+
+class Layout(msgspec.Struct, frozen=True, array_like=True):
+    """What the numbers of a session are of, in their order. Most sessions of a history have the same."""
+
+    reference: str
+    kinds: tuple[Kind, ...]
 
 
 class SessionPoints(msgspec.Struct, frozen=True, array_like=True):
-    """A session's points. `started` is UTC; `machine` describes `environment`, a fingerprint, in words."""
+    """A session's numbers. `started` is UTC; `machine` describes `environment`, a fingerprint, in words.
+
+    `layout` is a Layout as MessagePack: thousands of sessions are told apart by it, and few of them are read.
+    `numbers` are the machine's float64, those of COLUMNS for each case; `facts` are those of all cases.
+    `blocks` counts usable blocks of all cases: of two states of one session the later has more.
+    """
 
     id: str
     started: str
     environment: str
     machine: str
-    reference: str
     pair: str
-    points: tuple[Point, ...]
-
-    @property
-    def blocks(self) -> int:
-        """Usable blocks of all cases: of two states of one session the later has more."""
-        return sum(point.n for point in self.points)
+    layout: bytes
+    numbers: bytes
+    facts: tuple[int | float, ...]
+    blocks: int
 
 
 def points_of(observed: Observed) -> tuple[SessionPoints, ...]:
     """Every session that has a case."""
-    return tuple(
-        SessionPoints(
-            id=session.id,
-            started=session.started,
-            environment=session.fingerprint,
-            machine=_machine(session.environment),
-            reference=session.reference,
-            pair=session.pair,
-            points=_points(session),
-        )
-        for session in observed.sessions
-        if session.cases
+    return tuple(_session(session) for session in observed.sessions if session.cases)
+
+
+def _session(session: SeenSession) -> SessionPoints:
+    layout = Layout(session.reference, tuple(_kind(taken) for taken in session.cases))
+    return SessionPoints(
+        id=session.id,
+        started=session.started,
+        environment=session.fingerprint,
+        machine=_machine(session.environment),
+        pair=session.pair,
+        layout=msgspec.msgpack.encode(layout),
+        numbers=array("d", [number for numbers in _numbers(session) for number in numbers]).tobytes(),
+        facts=tuple(fact.value for taken in session.cases for fact in taken.facts),
+        blocks=sum(len(taken.blocks) for taken in session.cases),
     )
+
+
+def _kind(taken: Taken) -> Kind:
+    facts = tuple(FactKind(fact.metric, fact.unit, fact.bound) for fact in taken.facts)
+    return Kind(taken.case, taken.condition, facts)
 
 
 def _machine(environment: Environment | None) -> str:
@@ -100,51 +122,43 @@ def _machine(environment: Environment | None) -> str:
     return ", ".join([environment.cpu, f"{environment.logical_cores} cores", *devices, *versions])
 
 
-def _points(session: SeenSession) -> tuple[Point, ...]:
+def _numbers(session: SeenSession) -> Iterator[tuple[float, ...]]:
+    """COLUMNS of each case."""
     references = {
         taken.case.group: taken for taken in session.cases if taken.case.variant == session.reference
     }
-    return tuple(
-        _point(taken, references.get(taken.case.group), session.calibration) for taken in session.cases
-    )
+    for taken in session.cases:
+        yield _of_case(taken, references.get(taken.case.group), session.calibration)
 
 
-def _point(taken: Taken, reference: Taken | None, calibration: Mapping[int, float]) -> Point:
+def _of_case(
+    taken: Taken, reference: Taken | None, calibration: Mapping[int, float]
+) -> tuple[float, float, float, float, float]:
     is_reference = reference is taken
     others = calibration if is_reference else reference.blocks if reference else {}
     pairs = [(value, others[block]) for block, value in taken.blocks.items() if block in others]
-    values = list(taken.blocks.values())
-    speeds = [1000.0 * taken.case.batch / value for value in values]
-    doubt = _doubt(taken)
-    if not (doubt or is_reference or reference is None):
-        doubt = _doubt(reference)
-    return Point(
-        case=taken.case,
-        condition=taken.condition,
-        n=len(values),
-        throughput=plain.median(speeds) if speeds else math.nan,
-        ratio=plain.median(other / own for own, other in pairs) if pairs and not is_reference else math.nan,
-        log_ratio=_log_ratio(pairs),
-        doubt=doubt,
-        facts=tuple(FactValue(fact.metric, fact.unit, fact.value, fact.bound) for fact in taken.facts),
+    speeds = [1000.0 * taken.case.batch / value for value in taken.blocks.values()]
+    sure = _believable(taken) and (is_reference or reference is None or _believable(reference))
+    return (
+        plain.median(speeds) if speeds else math.nan,
+        plain.median(other / own for own, other in pairs) if pairs and not is_reference else math.nan,
+        *_log_ratio(pairs),
+        float(sure),
     )
 
 
-def _doubt(taken: Taken) -> str:
+def _believable(taken: Taken) -> bool:
+    """Whether there are as many blocks as an interval needs, and few were disturbed or cut."""
     usable, unusable = len(taken.blocks), len(taken.unusable)
-    if unusable > _MOST_UNUSABLE * (usable + unusable):
-        return f"{unusable} of {usable + unusable} blocks were disturbed or cut"
-    if usable < _NEEDED:
-        return f"{usable} of the {_NEEDED} blocks that an interval needs"
-    return ""
+    return usable >= _NEEDED and unusable <= _MOST_UNUSABLE * (usable + unusable)
 
 
-def _log_ratio(pairs: Sequence[tuple[float, float]]) -> LogRatio | None:
-    """None for fewer than two blocks, which have no variance."""
+def _log_ratio(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Mean of the logarithms, and the variance of that mean; NaN for fewer than two blocks."""
     if len(pairs) < 2:
-        return None
+        return math.nan, math.nan
     logs = [math.log(own / other) for own, other in pairs]
     # Not statistics.variance, whose exact fractions take as long as all the rest.
     mean = plain.fmean(logs)
-    squares = math.fsum((value - mean) ** 2 for value in logs)
-    return LogRatio(mean, squares / (len(logs) - 1) / len(logs), len(logs))
+    squares = math.fsum([(value - mean) ** 2 for value in logs])
+    return mean, squares / (len(logs) - 1) / len(logs)

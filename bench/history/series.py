@@ -1,24 +1,19 @@
-"""From a history's sessions, in order, to one series a case: figures, facts and where they changed."""
+"""What a history is made of: one series a case, with its figures and its facts by session."""
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.case import Case, Condition
-from bench.compare.options import PEAK_TOLERANCE
-from bench.compare.peaks import repeats
-from bench.history.points import FactValue, Point, SessionPoints
-from bench.record import Bound
+from bench.history.points import FactValue
 
-__all__ = ["FactLevel", "Gathered", "Key", "Quantity", "Series", "SessionLabel", "gather"]
+__all__ = ["FactLevel", "Gathered", "Key", "Quantity", "Series", "SessionLabel"]
 
 Values = NDArray[np.float64]
 
@@ -126,90 +121,3 @@ class Gathered:
     series: tuple[Series, ...]
     machines: Mapping[str, str]
     repeated: int
-
-
-@dataclass(slots=True)
-class _Growing:
-    """A series that is being read: plain numbers, since a history may be long."""
-
-    sessions: array[int] = field(default_factory=lambda: array("q"))
-    numbers: array[float] = field(default_factory=lambda: array("d"))
-    sure: bytearray = field(default_factory=bytearray)
-    facts: dict[str, list[FactLevel]] = field(default_factory=dict)
-    latest: tuple[FactValue, ...] = ()
-
-    def add(self, session: int, point: Point) -> None:
-        logs = point.log_ratio
-        mean, variance = (logs.mean, logs.variance) if logs else (float("nan"), float("nan"))
-        # What stood at the same place a session ago has begun its level: few facts change.
-        for old, fact in zip_longest(self.latest[: len(point.facts)], point.facts):
-            if old != fact:
-                levels = self.facts.setdefault(fact.metric, [])
-                if not levels or _differs(levels[-1].fact, fact, point.case.engine):
-                    levels.append(FactLevel(len(self.sessions), fact))
-        self.latest = point.facts
-        self.sessions.append(session)
-        self.numbers.extend((point.throughput, point.ratio, mean, variance))
-        self.sure.append(not point.doubt)
-
-    def finished(self, key: Key) -> Series:
-        columns = np.frombuffer(self.numbers, dtype=np.float64).reshape(-1, 4).T.copy()
-        return Series(
-            key=key,
-            sessions=tuple(self.sessions),
-            throughput=columns[0],
-            ratio=columns[1],
-            log_ratios=columns[2],
-            variances=columns[3],
-            sure=np.frombuffer(self.sure, dtype=np.bool_).copy(),
-            facts={metric: tuple(levels) for metric, levels in self.facts.items()},
-        )
-
-
-def _differs(old: FactValue, new: FactValue, engine: str) -> bool:
-    """Against the value that the level began with, so that a slow drift is seen in the end."""
-    if old.unit is not new.unit or old.bound is not new.bound:
-        return True
-    # Which smaller batches ran before, and are in a cumulative peak, differs from session to session.
-    if not repeats(new.metric, new.bound, engine) or new.bound is Bound.CUMULATIVE_PEAK:
-        return abs(new.value - old.value) > PEAK_TOLERANCE * old.value
-    return old.value != new.value
-
-
-def gather(found: Iterable[tuple[str, SessionPoints]]) -> Gathered:
-    """Lays sessions, each with its file, into series.
-
-    They come in order, and of several states of one session the fullest first.
-    """
-    labels: list[SessionLabel] = []
-    growing: dict[Key, _Growing] = {}
-    machines: dict[str, str] = {}
-    seen: set[tuple[str, str]] = set()
-    repeated = 0
-    for path, session in found:
-        if (session.started, session.id) in seen:
-            repeated += 1
-            continue
-        seen.add((session.started, session.id))
-        # The latest description of a machine is the one that its reader knows.
-        machines[session.environment] = session.machine or machines.get(session.environment, "")
-        for point in session.points:
-            key = Key(
-                *(session.environment, session.reference, point.case, point.condition),
-                in_turns=bool(session.pair),
-            )
-            growing.setdefault(key, _Growing()).add(len(labels), point)
-        labels.append(SessionLabel(session.id, session.started, path, session.pair))
-    places = {environment: place for place, environment in enumerate(machines)}
-    keys = sorted(growing, key=lambda key: (places[key.environment], *_order(key)))
-    return Gathered(tuple(labels), tuple(growing[key].finished(key) for key in keys), machines, repeated)
-
-
-def _order(key: Key) -> tuple[object, ...]:
-    """Group by group, the reference of each first."""
-    case, condition = key.case, key.condition
-    return (
-        *(case.subject, case.image, case.dtype, case.engine, case.batch),
-        *(not key.is_reference, case.variant, key.reference),
-        *(condition.threads, condition.kernel, condition.weights, condition.options, key.in_turns),
-    )

@@ -12,8 +12,9 @@ import numpy as np
 from bench.compare import MOST_EXPLAINED, Spread, df_of_part
 from bench.compared import Basis
 from bench.history.changes import Line, lines_of
+from bench.history.gather import gather
 from bench.history.load import through_index
-from bench.history.series import Gathered, Quantity, gather
+from bench.history.series import Gathered, Quantity
 
 __all__ = ["spread", "spread_of", "spreads"]
 

@@ -22,7 +22,7 @@ from bench.compare.bursts import Bursts
 from bench.compare.observed import SeenSession, Taken
 from bench.environment import Environment
 from bench.errors import InputError
-from bench.quality import block_values, spoilt_blocks
+from bench.quality import block_values, latency_series, spoilt_blocks
 from bench.record import LATENCY, Protocol, Record, Series, Suite, Window
 from bench.selftest import Injected
 from bench.storage import write_atomically
@@ -142,19 +142,23 @@ def raw_side(suite: Suite) -> RawSide:
 
 
 def _blocks(record: Record) -> tuple[BlockTimes, ...]:
+    series = latency_series(record)
+    if series is None:
+        return ()
     windows: dict[int, list[Window]] = {}
-    for series in record.series:
-        for window in series.windows:
-            if series.metric == LATENCY and not window.warmup:
-                windows.setdefault(window.block, []).append(window)
-    return tuple(_block(block, found) for block, found in sorted(windows.items()))
+    for window in series.windows:
+        if not window.warmup:
+            windows.setdefault(window.block, []).append(window)
+    return tuple(_block(series, block, found) for block, found in sorted(windows.items()))
 
 
-def _block(block: int, windows: Sequence[Window]) -> BlockTimes:
+def _block(series: Series, block: int, windows: Sequence[Window]) -> BlockTimes:
     return BlockTimes(
         block,
-        tuple(_rounded(float(np.mean(window.values))) for window in windows),
-        tuple(_rounded(float(np.quantile(window.values, _QUARTILE))) for window in windows),
+        tuple(_rounded(series.unit.in_ms(float(np.mean(window.values)))) for window in windows),
+        tuple(
+            _rounded(series.unit.in_ms(float(np.quantile(window.values, _QUARTILE)))) for window in windows
+        ),
         tuple(place for place, window in enumerate(windows) if window.discarded),
     )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from bench.assemble import in_nanoseconds
 from bench.case import Case, Condition, DType
 from bench.environment import Environment
 from bench.record import (
@@ -35,6 +36,7 @@ __all__ = [
     "build_suite",
     "environment",
     "hostile_suite",
+    "in_whole_nanoseconds",
     "troubled_suite",
 ]
 
@@ -163,6 +165,20 @@ def _record(case: Case, plan: Plan, rng: random.Random) -> Record:
         series=(Series("latency", Unit.MILLISECONDS, Direction.LOWER_IS_BETTER, tuple(windows)),),
         stops=tuple(Stop(block, StopReason.COUNT) for block in range(plan.blocks)),
     )
+
+
+def in_whole_nanoseconds(suite: Suite) -> Suite:
+    """The suite as a run of today stores it; those made here are like files of schema 1."""
+
+    def changed(series: Series) -> Series:
+        return msgspec.structs.replace(
+            series, unit=Unit.NANOSECONDS, windows=tuple(map(in_nanoseconds, series.windows))
+        )
+
+    records = tuple(
+        msgspec.structs.replace(record, series=tuple(map(changed, record.series))) for record in suite.records
+    )
+    return msgspec.structs.replace(suite, schema_version=SCHEMA_VERSION, records=records)
 
 
 def troubled_suite() -> Suite:

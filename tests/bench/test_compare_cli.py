@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from bench.cli.app import app
+from bench.cli.app import application
 from bench.record import Suite
 from bench.storage import save_suite
 from tests.bench.sessions import Run, run_suite, without
@@ -47,7 +47,7 @@ def new(number: int = 0, factor: float = 1.0, pair: str = "") -> Suite:
 
 
 def compare(*arguments: str) -> Result:
-    return CliRunner().invoke(app, ["compare", *arguments])
+    return CliRunner().invoke(application(), ["compare", *arguments])
 
 
 def test_folders_and_files_are_sides_and_the_last_line_counts(place: Path) -> None:
@@ -192,8 +192,8 @@ def test_it_needs_no_paddle_and_draws_nothing_unasked(place: Path) -> None:
     keep(old(), "old.json", "new.json")
     code = (
         "import sys; sys.modules['paddle'] = None; sys.argv = ['x', 'compare', 'old.json', 'new.json']\n"
-        "from bench.cli.app import app\n"
-        "try: app()\n"
+        "from bench.cli import main\n"
+        "try: main()\n"
         "except SystemExit as end: assert end.code == 0, end.code\n"
         "assert not {'matplotlib', 'pandas'} & set(sys.modules), 'a second that nobody asked for'\n"
     )

@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from bench.case import Case
-from bench.cli.app import app
+from bench.cli.app import application
 from bench.errors import InputError
 from bench.history import History, add_suite, observed_suites, read_history
 from bench.history import reading as reading_module
@@ -39,7 +39,7 @@ def read(folder: Path, threshold: float = 0.02) -> History:
 
 
 def history(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(app, ["history", *map(str, arguments)], env={"COLUMNS": "160"})
+    return CliRunner().invoke(application(), ["history", *map(str, arguments)], env={"COLUMNS": "160"})
 
 
 def series_of(found: History, variant: str) -> Series:

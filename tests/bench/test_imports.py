@@ -19,6 +19,8 @@ LAYERS = (
     ("case", "environment", "protocol", "ratio_target"),
     ("shard",),
     ("record", "training_run"),
+    ("columns",),
+    ("suite_format",),
     ("statistics", "storage", "evidence"),
     ("ceilings",),
     ("profile_record",),
@@ -112,5 +114,8 @@ def test_neither_package_knows_what_stands_above_both() -> None:
 
 
 def test_the_command_line_loads_without_paddle() -> None:
-    code = "import sys; sys.modules['paddle'] = None; import bench.cli.app, dyrelu, dyrelu.activations"
+    code = (
+        "import sys; sys.modules['paddle'] = None; import dyrelu, dyrelu.activations\n"
+        "from bench.cli.app import application; application()"
+    )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

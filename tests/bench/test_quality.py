@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from bench.case import Case, Condition, DType
-from bench.quality import block_values, case_result, ratio_to_reference, unsettled_blocks
+from bench.compare.bursts import burst_quartiles
+from bench.quality import (
+    block_values,
+    case_result,
+    latency_percentile,
+    ratio_to_reference,
+    unsettled_blocks,
+)
 from bench.record import LATENCY, Protocol, Record, Series, Window
 from bench.units import Direction, Unit
 
@@ -27,6 +35,18 @@ def record(variant: str, *windows: Window, unpaired: tuple[int, ...] = ()) -> Re
 def test_a_block_is_the_median_of_its_bursts_means() -> None:
     windows = [Window(0, values) for values in ((1.0, 3.0), (5.0, 5.0), (9.0, 1000.0))]
     assert block_values(record("relu", *windows), PROTOCOL) == {0: 5.0}
+
+
+def test_a_time_is_in_ms_whatever_unit_its_steps_have() -> None:
+    windows = [Window(0, values) for values in ((1_000_000, 3_000_000), (5_000_001, 5_000_001), (9_000_000,))]
+    old = record("relu", *windows)
+    new = msgspec.structs.replace(
+        old, series=(msgspec.structs.replace(old.series[0], unit=Unit.NANOSECONDS),)
+    )
+    assert block_values(new, PROTOCOL) == {0: 5.000001}
+    assert latency_percentile(new, 50) == pytest.approx(5.000001)
+    assert latency_percentile(old, 50) == pytest.approx(5_000_001)
+    assert burst_quartiles(new)[0] == (1.5, 5.000001, 9.0)
 
 
 def test_warm_up_and_disturbed_bursts_do_not_count() -> None:

@@ -14,7 +14,7 @@ import pytest
 from bench.errors import InputError
 from bench.report import write_report
 from tests.bench.golden.remake import GOLDEN_FILES
-from tests.bench.suites import HOSTILE_NAMES, Plan, build_suite, hostile_suite
+from tests.bench.suites import HOSTILE_NAMES, Plan, build_suite, hostile_suite, in_whole_nanoseconds
 from tests.bench.target_suites import troubled_with_targets, with_targets
 from tests.bench.training_logs import TROUBLED_TRAINING, Training, write_run
 
@@ -48,6 +48,14 @@ def troubled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
+@pytest.fixture(scope="module")
+def troubled_in_ns(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    suite = in_whole_nanoseconds(troubled_with_targets())
+    run = write_run(tmp_path_factory.mktemp("troubled"), suite, TROUBLED_TRAINING)
+    write_report(run)
+    return run
+
+
 def digests(run: Path) -> dict[str, str]:
     files = [path for path in sorted(run.rglob("*")) if path.is_file()]
     return {str(path.relative_to(run)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
@@ -56,6 +64,11 @@ def digests(run: Path) -> dict[str, str]:
 @pytest.mark.parametrize("name", GOLDEN_FILES)
 def test_text_equals_the_golden_file(troubled: Path, name: str) -> None:
     assert (troubled / name).read_text() == (GOLDEN / name).read_text()
+
+
+@pytest.mark.parametrize("name", GOLDEN_FILES)
+def test_text_is_the_same_of_whole_nanoseconds(troubled_in_ns: Path, name: str) -> None:
+    assert (troubled_in_ns / name).read_text() == (GOLDEN / name).read_text()
 
 
 def test_every_file_is_written_and_nothing_else(troubled: Path) -> None:

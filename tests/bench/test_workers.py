@@ -14,6 +14,7 @@ import pytest
 from bench.quality import block_values, latency_series
 from bench.record import Bound, FailureKind, Record, Suite
 from bench.storage import load_suite
+from bench.units import Unit
 
 ROOT = Path(__file__).parents[2]
 MODULE = "tests.bench.faulty_models"
@@ -109,7 +110,8 @@ def test_samples_are_raw_and_warm_up_is_marked(suite: Suite) -> None:
     series = latency_series(record(suite, "Healthy", 1))
     assert series is not None
     assert any(window.warmup for window in series.windows)
-    assert all(value > 0 for window in series.windows for value in window.values)
+    assert series.unit is Unit.NANOSECONDS
+    assert all(isinstance(value, int) and value > 0 for window in series.windows for value in window.values)
     assert {window.block for window in series.windows} == {0, 1, 2}
     assert {s.metric for s in suite.sessions[0].calibration} >= {"calibration_matmul", "calibration_copy"}
 

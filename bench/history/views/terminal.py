@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from rich.console import Group
 from rich.table import Table
@@ -29,18 +30,21 @@ def terminal(history: History) -> Group:
     if history.changes:
         parts += [Text(f"changes of at least {threshold}, the latest first:"), _changes(history)]
         parts += _more(len(history.changes))
-    parts += _list("facts that changed:", _facts(history))
+    parts += _list("facts that changed:", _facts(history), len(history.facts))
     for section in sections(history):
         parts += [Text(""), Text(_title(history, section)), _table(history, section)]
-    parts += _list("skipped:", (f"{path}: {reason}" for path, reason in history.skipped.items()))
-    parts += _list("to be known:", notes(history))
+    skipped = (f"{path}: {reason}" for path, reason in history.skipped.items())
+    parts += _list("skipped:", skipped, len(history.skipped))
+    known = notes(history)
+    parts += _list("to be known:", known, len(known))
     return Group(*parts)
 
 
-def _list(title: str, lines: Iterable[str]) -> list[Text]:
-    found = list(lines)
-    shown = [shorten(printable(without_paths(line)), _MESSAGE_LIMIT) for line in found[:_MOST_LINES]]
-    return [Text(title), *(Text(f"  {line}") for line in shown), *_more(len(found))] if shown else []
+def _list(title: str, lines: Iterable[str], count: int) -> list[Text]:
+    """The first of `count` lines: of tens of thousands the others aren't even put into words."""
+    first = islice(lines, _MOST_LINES)
+    shown = [shorten(printable(without_paths(line)), _MESSAGE_LIMIT) for line in first]
+    return [Text(title), *(Text(f"  {line}") for line in shown), *_more(count)] if shown else []
 
 
 def _more(count: int) -> list[Text]:
