@@ -20,16 +20,23 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import MissingDependency
 
-__all__ = ["FEWEST_SESSIONS", "change_points", "import_search"]
+__all__ = ["FEWEST_SESSIONS", "Search", "change_points", "import_search"]
 
 Values = NDArray[np.float64]
+
+
+class Search(Protocol):
+    """`change_points`, or what answers as it does."""
+
+    def __call__(self, logs: Values, family: int, noise: float, /) -> tuple[int, ...]: ...
+
 
 #: Below this no change can pass the tests in many series together.
 FEWEST_SESSIONS = 8

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.history.change_points import change_points
+from bench.history.change_points import Search, change_points
 from bench.history.points import FactValue
 from bench.history.series import Gathered, Quantity, Series
 
@@ -74,7 +74,9 @@ class FactShift:
     after: FactValue
 
 
-def lines_of(gathered: Gathered, only: Quantity | None = None) -> tuple[Line, ...]:
+def lines_of(
+    gathered: Gathered, only: Quantity | None = None, search: Search = change_points
+) -> tuple[Line, ...]:
     """Every quantity of every series that has a believable value, cut where its level moved."""
     wanted = [
         (series, quantity)
@@ -83,14 +85,15 @@ def lines_of(gathered: Gathered, only: Quantity | None = None) -> tuple[Line, ..
         if only in (None, quantity)
     ]
     return tuple(
-        Line(series, quantity, _segments(series, quantity, len(wanted))) for series, quantity in wanted
+        Line(series, quantity, _segments(series, quantity, len(wanted), search))
+        for series, quantity in wanted
     )
 
 
-def _segments(series: Series, quantity: Quantity, family: int) -> tuple[Segment, ...]:
+def _segments(series: Series, quantity: Quantity, family: int, search: Search) -> tuple[Segment, ...]:
     positions = np.flatnonzero(series.usable(quantity))
     logs = np.log(series.values(quantity)[positions])
-    breaks = change_points(logs, family, _known_noise(series, quantity, positions))
+    breaks = search(logs, family, _known_noise(series, quantity, positions))
     return tuple(
         Segment(tuple(map(int, positions[start:stop])), math.exp(float(np.mean(logs[start:stop]))))
         for start, stop in pairwise([0, *breaks, len(positions)])

@@ -17,8 +17,9 @@ from bench.record import Suite
 
 __all__ = ["Digest", "Kept", "digest", "kept", "layout"]
 
-# Raised with every change of what the figures mean; a change of their types is noticed by itself.
-_VERSION = 3
+# Raised with every change of what the figures mean, of the search for changes or of the index's tables; a
+# change of the figures' types is noticed by itself.
+_VERSION = 4
 # A thousand times a usual suite; a file beyond it would not fit into memory beside the others.
 _LARGEST_BYTES = 2**30
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.compare import Observed
+from bench.history.change_points import change_points
 from bench.history.changes import Change, FactShift, Line, changes_of, fact_shifts, lines_of
 from bench.history.gather import gather
 from bench.history.index import Index
@@ -38,19 +39,19 @@ class History:
 def read_history(folder: Path, threshold: float) -> History:
     """Everything below the folder that is a suite. Raises InputError for a folder that can't be read."""
 
-    def take(index: Index) -> tuple[Gathered, dict[str, str]]:
-        return gather(index.sessions()), index.skipped()
+    def take(index: Index) -> History:
+        gathered = gather(index.sessions())
+        lines = lines_of(gathered, search=index.remembering(change_points))
+        return History(
+            gathered=gathered,
+            lines=lines,
+            changes=changes_of(lines, threshold),
+            facts=fact_shifts(gathered),
+            skipped=index.skipped(),
+            threshold=threshold,
+        )
 
-    gathered, skipped = through_index(folder, take)
-    lines = lines_of(gathered)
-    return History(
-        gathered=gathered,
-        lines=lines,
-        changes=changes_of(lines, threshold),
-        facts=fact_shifts(gathered),
-        skipped=skipped,
-        threshold=threshold,
-    )
+    return through_index(folder, take)
 
 
 def observed_suites(folder: Path) -> tuple[tuple[Observed, ...], Mapping[str, str]]:

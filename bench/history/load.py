@@ -34,7 +34,9 @@ def through_index(folder: Path, take: Callable[[Index], T]) -> T:
             with opened_index(folder, start) as index:
                 _refresh(index, folder)
                 with no_cycles():
-                    return take(index)
+                    taken = take(index)
+                index.save()
+                return taken
         except (sqlite3.Error, Damaged, msgspec.DecodeError) as error:
             last = error
     raise InputError(

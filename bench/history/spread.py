@@ -11,8 +11,10 @@ import numpy as np
 
 from bench.compare import MOST_EXPLAINED, Spread, df_of_part
 from bench.compared import Basis
+from bench.history.change_points import Search, change_points
 from bench.history.changes import Line, lines_of
 from bench.history.gather import gather
+from bench.history.index import Index
 from bench.history.load import through_index
 from bench.history.series import Gathered, Quantity
 
@@ -48,16 +50,17 @@ def spread(
 
 def spreads(folder: Path, fingerprint: str, without: Collection[str] = ()) -> dict[Basis, Spread | None]:
     """Both spreads at once."""
-    gathered = through_index(
-        folder,
-        lambda index: gather(
-            (path, session) for path, session in index.sessions(fingerprint) if session.id not in without
-        ),
-    )
-    return {basis: spread_of(gathered, quantity) for basis, quantity in _QUANTITIES.items()}
+
+    def take(index: Index) -> dict[Basis, Spread | None]:
+        sessions = index.sessions(fingerprint)
+        gathered = gather((path, session) for path, session in sessions if session.id not in without)
+        search = index.remembering(change_points)
+        return {basis: spread_of(gathered, quantity, search) for basis, quantity in _QUANTITIES.items()}
+
+    return through_index(folder, take)
 
 
-def spread_of(gathered: Gathered, quantity: Quantity) -> Spread | None:
+def spread_of(gathered: Gathered, quantity: Quantity, search: Search = change_points) -> Spread | None:
     """The same of what was gathered from one environment.
 
     A change of the code moves levels, so that only deviations from the levels between change points count.
@@ -66,7 +69,7 @@ def spread_of(gathered: Gathered, quantity: Quantity) -> Spread | None:
     rest are those of the difference (Satterthwaite 1946, Biometrics Bulletin 2), with the share as known.
     """
     left_out = _later_sides(gathered)
-    found = ((line, _part(line, left_out)) for line in lines_of(gathered, quantity))
+    found = ((line, _part(line, left_out)) for line in lines_of(gathered, quantity, search))
     parts = [(line, part) for line, part in found if part.degrees]
     if not parts:
         return None

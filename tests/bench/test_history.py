@@ -19,7 +19,10 @@ from bench.case import Case
 from bench.cli.app import application
 from bench.errors import InputError
 from bench.history import History, add_suite, observed_suites, read_history
+from bench.history import history as history_module
+from bench.history import index as index_module
 from bench.history import reading as reading_module
+from bench.history.change_points import Values, change_points
 from bench.history.digest import digest
 from bench.history.files import INDEX_FILE
 from bench.history.series import Quantity, Series
@@ -240,6 +243,34 @@ def test_only_what_changed_is_read_again(tmp_path: Path, monkeypatch: pytest.Mon
     assert started(found) == [start_of(day) for day in (0, 5, 6)]
 
 
+@pytest.mark.parametrize("most", [1024, 1, 0])
+def test_changes_that_were_found_are_not_searched_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    write_days(tmp_path, 12, lambda day: 1.0 if day < 6 else 1.5)
+    searches: list[int] = []
+
+    def spy(logs: Values, family: int, noise: float, /) -> tuple[int, ...]:
+        searches.append(len(logs))
+        return change_points(logs, family, noise)
+
+    monkeypatch.setattr(history_module, "change_points", spy)
+    monkeypatch.setattr(index_module, "_MOST_ANSWERS", most)
+    first = read(tmp_path)
+    assert first.changes
+    assert len(searches) == len(first.lines) == 4
+    searches.clear()
+    again = read(tmp_path)
+    assert [line.segments for line in again.lines] == [line.segments for line in first.lines]
+    assert [change.first for change in again.changes] == [change.first for change in first.changes]
+    # What isn't kept any more is searched for once more, and displaces what is.
+    assert len(searches) == (0 if most >= 4 else 4)
+    searches.clear()
+    save_suite(day_suite(12, factor=1.5), tmp_path / "new.json")
+    assert {segment.positions[-1] for line in read(tmp_path).lines for segment in line.segments} == {5, 12}
+    assert searches == [13] * 4
+
+
 def spoil_nothing(index: Path) -> None:
     index.unlink()
 
@@ -264,6 +295,12 @@ def spoil_values(index: Path) -> None:
         connection.execute("UPDATE sessions SET content = substr(content, 1, 40) || x'00ff00'")
 
 
+def spoil_answers(index: Path) -> None:
+    with sqlite3.connect(index) as connection:
+        changed = connection.execute("UPDATE answers SET content = x'9103'")
+        assert changed.rowcount > 0
+
+
 def spoil_layout(index: Path) -> None:
     with sqlite3.connect(index) as connection:
         connection.execute("PRAGMA user_version = 1")
@@ -283,7 +320,7 @@ def spoil_place(index: Path) -> None:
     "spoil",
     [
         *(spoil_nothing, spoil_with_text, spoil_half, spoil_pages),
-        *(spoil_values, spoil_layout, spoil_tables, spoil_place),
+        *(spoil_values, spoil_answers, spoil_layout, spoil_tables, spoil_place),
     ],
 )
 def test_an_index_that_is_damaged_old_or_in_the_way_changes_nothing(tmp_path: Path, spoil) -> None:  # type: ignore[no-untyped-def]
