@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import statistics as plain
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bench.blocks import judged_blocks, latency_series
 from bench.record import HARNESS_OVERHEAD, LATENCY, FailureKind, Protocol, Record, Series, Suite, Window
 from bench.statistics import Estimate, blocks_needed, median_estimate, percentile, ratio_estimate
 
@@ -17,9 +17,7 @@ __all__ = [
     "calibration_drift",
     "case_result",
     "disturbed_but_used",
-    "judged_blocks",
     "latency_percentile",
-    "latency_series",
     "ratio_to_reference",
     "spoilt_blocks",
     "time_ratio",
@@ -47,11 +45,6 @@ class CaseResult:
     inconclusive: str
 
 
-def latency_series(record: Record) -> Series | None:
-    """The record's times, or None where it has none."""
-    return next((series for series in record.series if series.metric == LATENCY), None)
-
-
 def _measured(record: Record) -> list[Window]:
     series = latency_series(record)
     return [window for window in series.windows if not window.warmup] if series else []
@@ -63,25 +56,7 @@ def block_values(record: Record, protocol: Protocol) -> dict[int, float]:
     Disturbed bursts don't count, unless a block has too few others (`max_discarded`): then the block is
     estimated from all of its bursts, and `case_result` calls the case inconclusive.
     """
-    return judged_blocks(record, protocol)[0]
-
-
-def judged_blocks(record: Record, protocol: Protocol) -> tuple[dict[int, float], frozenset[int]]:
-    """`block_values` and `spoilt_blocks` in one pass, as thousands of suites are read."""
-    series = latency_series(record)
-    kept: dict[int, list[float]] = defaultdict(list)
-    disturbed: dict[int, list[float]] = defaultdict(list)
-    for block, discarded, mean in series.bursts_ms() if series else ():
-        (disturbed if discarded else kept)[block].append(mean)
-    values: dict[int, float] = {}
-    spoilt = set()
-    for block in sorted({*kept, *disturbed}):
-        good, bad = kept.get(block, []), disturbed.get(block, [])
-        if len(bad) > protocol.max_discarded * (len(good) + len(bad)):
-            spoilt.add(block)
-            good = good + bad
-        values[block] = plain.median(good)
-    return values, frozenset(spoilt)
+    return judged_blocks([record], protocol)[0][0]
 
 
 def _by_block(windows: Iterable[Window]) -> dict[int, list[Window]]:
@@ -97,7 +72,7 @@ def _too_disturbed(windows: Sequence[Window], protocol: Protocol) -> bool:
 
 def spoilt_blocks(record: Record, protocol: Protocol) -> frozenset[int]:
     """Blocks too disturbed to be estimated without their disturbed bursts."""
-    return judged_blocks(record, protocol)[1]
+    return judged_blocks([record], protocol)[0][1]
 
 
 def disturbed_but_used(record: Record, protocol: Protocol) -> int:

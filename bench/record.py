@@ -5,14 +5,13 @@ Everything is immutable, slotted and parsed loudly: an unknown key in a file is 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
+from bench.burst_times import BurstTimes, burst_times
 from bench.case import Case, Condition
 from bench.environment import Environment
 from bench.protocol import Protocol
@@ -168,14 +167,9 @@ class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     direction: Direction
     windows: tuple[Window, ...]
 
-    def bursts_ms(self) -> Iterator[tuple[int, str, float]]:
-        """Of each burst after warm-up its block, why it is discarded (empty: it isn't), and its time of a
-        step in ms: that of all steps over their number, of which the sum is exact.
-        """
-        for window in self.windows:
-            if not window.warmup:
-                mean = math.fsum(window.values) / len(window.values)
-                yield window.block, window.discarded, self.unit.in_ms(mean)
+    def bursts(self) -> BurstTimes:
+        """Those after warm-up."""
+        return burst_times(self.windows, self.unit)
 
 
 class Failure(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

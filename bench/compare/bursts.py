@@ -20,8 +20,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from bench.blocks import latency_series
 from bench.evidence import log_ratio
-from bench.quality import latency_series
 from bench.record import Record
 
 __all__ = ["Bursts", "block_log_ratio", "burst_quartiles", "paired_log_ratios"]

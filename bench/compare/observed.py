@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import statistics as plain
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from bench.blocks import JudgedBlocks, judged_blocks, latency_series
 from bench.case import Case, Condition
 from bench.compare.bursts import Bursts, burst_quartiles
 from bench.environment import Environment
-from bench.quality import judged_blocks, latency_series
 from bench.record import HARNESS_OVERHEAD, Fact, Failure, Record, Series, Session, Suite
 
 __all__ = ["Observed", "SeenSession", "Taken", "observe"]
@@ -67,7 +67,8 @@ def observe(suite: Suite, name: str) -> Observed:
     return Observed(name, tuple(sessions))
 
 
-def _session(suite: Suite, session: Session, records: Iterable[Record]) -> SeenSession:
+def _session(suite: Suite, session: Session, records: Sequence[Record]) -> SeenSession:
+    judged = judged_blocks(records, session.protocol)
     return SeenSession(
         id=session.id,
         pair=session.pair,
@@ -77,12 +78,12 @@ def _session(suite: Suite, session: Session, records: Iterable[Record]) -> SeenS
         environment=suite.environments.get(session.environment),
         planned=session.planned,
         calibration=_calibration(session.calibration),
-        cases=tuple(_taken(record, session) for record in records),
+        cases=tuple(_taken(record, session, own) for record, own in zip(records, judged, strict=True)),
     )
 
 
-def _taken(record: Record, session: Session) -> Taken:
-    values, spoilt = judged_blocks(record, session.protocol)
+def _taken(record: Record, session: Session, judged: JudgedBlocks) -> Taken:
+    values, spoilt = judged
     unusable = {*record.unpaired, *spoilt}
     series = latency_series(record)
     bursts = burst_quartiles(record) if session.pair else {}

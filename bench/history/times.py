@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -20,7 +20,8 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from bench.columns import Columns, Reason, check, longest, unpack
+from bench.burst_times import BurstTimes, burst_times
+from bench.columns import Columns, Reason, longest, unpack
 from bench.history.whole_numbers import whole_numbers
 from bench.record import (
     LARGEST,
@@ -88,32 +89,9 @@ class _Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=Tru
         warmup, discarded = tuple(self.warmup), tuple(self.discarded)
         return unpack(Columns(tuple(self.block), tuple(self.steps), values, warmup, discarded))
 
-    def means(self, unit: Unit) -> NDArray[np.float64]:
-        """The time of a step in each burst. Exact, as that of a `Series`; read once."""
-        if "known" not in self.__dict__:
-            check(self.block, self.steps, sum(self.steps), self.warmup, self.discarded)
-            steps = np.array(self.steps)
-            self.__dict__["known"] = self._sums(unit, steps) / steps
-        found: NDArray[np.float64] = self.__dict__["known"]
-        return found
-
-    def _sums(self, unit: Unit, steps: NDArray[np.int64]) -> NDArray[np.float64] | NDArray[np.int64]:
-        with contextlib.suppress(ValueError):
-            numbers = whole_numbers(self.text, int(steps.sum()), longest(unit))
-            if int(numbers.max()) * int(steps.max()) <= _EXACT:
-                sums: NDArray[np.int64] = np.add.reduceat(numbers, steps.cumsum() - steps)
-                return sums
-        return self._sums_of_any(unit)
-
-    def _sums_of_any(self, unit: Unit) -> NDArray[np.float64]:
-        values = _COLUMN[unit].decode(self.text)
-        check(self.block, self.steps, len(values), self.warmup, self.discarded)
-        pairs = zip(self.steps, itertools.accumulate(self.steps), strict=True)
-        return np.array([math.fsum(values[end - steps : end]) for steps, end in pairs])
-
 
 class _Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Has what a `Series` has."""
+    """Has what a `Series` has, once `_read_bursts` has read what is stored by column."""
 
     metric: str
     unit: Unit
@@ -124,30 +102,62 @@ class _Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def windows(self) -> Sequence[Window | _Window]:
         return self.stored.windows(self.unit) if isinstance(self.stored, _Columns) else self.stored
 
-    def bursts_ms(self) -> Iterator[tuple[int, str, float]]:
-        stored = self.stored
-        if isinstance(stored, _Columns):
-            is_measured, reasons = [True] * len(stored.block), [""] * len(stored.block)
-            for place in stored.warmup:
-                is_measured[place] = False
-            for place, reason in stored.discarded:
-                reasons[place] = reason
-            means: list[float] = self.unit.in_ms(stored.means(self.unit)).tolist()
-            yield from itertools.compress(zip(stored.block, reasons, means, strict=True), is_measured)
-            return
-        for window in stored:
-            if not window.warmup:
-                values = window.values
-                yield window.block, window.discarded, self.unit.in_ms(math.fsum(values) / len(values))
-
-    def read_the_rest(self) -> None:
-        """The steps that nobody asks for: a suite with nothing else wrong is none all the same."""
+    def bursts(self) -> BurstTimes:
         if isinstance(self.stored, _Columns):
-            self.stored.means(self.unit)
-            return
-        for window in self.stored:
-            if window.warmup or self.metric != LATENCY:
-                _STEPS.decode(window.text)
+            found: BurstTimes = self.stored.__dict__["bursts"]
+            return found
+        return burst_times(self.stored, self.unit)
+
+
+def _read_bursts(every: Sequence[_Columns], unit: Unit) -> None:
+    """Of all series of a unit at once: for each by itself it takes as long again. Raises ValueError."""
+    windows = np.array([len(columns.block) for columns in every])
+    if [len(columns.steps) for columns in every] != windows.tolist():
+        raise ValueError("windows without a number of steps")
+    block = _joined([columns.block for columns in every])
+    steps = _joined([columns.steps for columns in every])
+    step_ms = unit.in_ms(_sums(every, steps, unit) / steps)
+    discarded, measured = np.zeros(len(block), dtype=np.bool_), np.ones(len(block), dtype=np.bool_)
+    discarded[_places([[place for place, _ in columns.discarded] for columns in every], windows)] = True
+    measured[_places([columns.warmup for columns in every], windows)] = False
+    chosen = np.flatnonzero(measured)
+    block, discarded, step_ms = block[chosen], discarded[chosen], step_ms[chosen]
+    ends = np.searchsorted(chosen, [0, *windows.cumsum()]).tolist()
+    for columns, (start, end) in zip(every, itertools.pairwise(ends), strict=True):
+        own = BurstTimes(block[start:end], discarded[start:end], step_ms[start:end])
+        columns.__dict__["bursts"] = own
+
+
+def _joined(lists: Sequence[Sequence[int]]) -> NDArray[np.int64]:
+    return np.fromiter(itertools.chain.from_iterable(lists), np.int64, sum(map(len, lists)))
+
+
+def _places(lists: Sequence[Sequence[int]], windows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Places among the windows of all series. Raises ValueError where they don't name windows in order."""
+    counts = list(map(len, lists))
+    own = _joined(lists)
+    found: NDArray[np.int64] = own + np.repeat(windows.cumsum() - windows, counts)
+    if (own >= np.repeat(windows, counts)).any() or (np.diff(found) <= 0).any():
+        raise ValueError("places that don't name windows in order")
+    return found
+
+
+def _sums(every: Sequence[_Columns], steps: NDArray[np.int64], unit: Unit) -> NDArray[np.float64]:
+    """The time of all steps of each burst. Exact, as that of a `Series`."""
+    with contextlib.suppress(ValueError):
+        counts = [sum(columns.steps) for columns in every]
+        numbers = whole_numbers([columns.text for columns in every], counts, longest(unit))
+        if int(numbers.max()) * int(steps.max()) <= _EXACT:
+            return np.add.reduceat(numbers, steps.cumsum() - steps).astype(np.float64)
+    return np.array(list(itertools.chain.from_iterable(_sums_of_any(columns, unit) for columns in every)))
+
+
+def _sums_of_any(columns: _Columns, unit: Unit) -> list[float]:
+    values = _COLUMN[unit].decode(columns.text)
+    if sum(columns.steps) != len(values):
+        raise ValueError("steps without a time")
+    pairs = zip(columns.steps, itertools.accumulate(columns.steps), strict=True)
+    return [math.fsum(values[end - steps : end]) for steps, end in pairs]
 
 
 class _Record(Record, frozen=True, forbid_unknown_fields=True):
@@ -180,7 +190,19 @@ def _read(content: bytes) -> Suite:
     calibrations = (series for session in sessions for series in session.calibration)
     if stored.schema_version > SCHEMA_VERSION or timeless(calibrations) is not None:
         raise ValueError("no suite of this version")
-    for record in stored.records:
-        for series in record.series:
-            series.read_the_rest()
+    _read_all([series for record in stored.records for series in record.series])
     return msgspec.structs.replace(stored, sessions=sessions)
+
+
+def _read_all(every: Sequence[_Series]) -> None:
+    """All steps, asked for or not: with one of them wrong a suite is none. Raises ValueError."""
+    by_unit: dict[Unit, list[_Columns]] = {}
+    for series in every:
+        if isinstance(series.stored, _Columns):
+            by_unit.setdefault(series.unit, []).append(series.stored)
+            continue
+        for window in series.stored:
+            if window.warmup or series.metric != LATENCY:
+                _STEPS.decode(window.text)
+    for unit, columns in by_unit.items():
+        _read_bursts(columns, unit)

@@ -7,7 +7,8 @@ import statistics as plain
 from collections import Counter
 from collections.abc import Iterable
 
-from bench.quality import disturbed_but_used, latency_series
+from bench.blocks import latency_series
+from bench.quality import disturbed_but_used
 from bench.record import GpuState, Record, Window
 from bench.report.formats import amount, exact, percent
 from bench.report.layout import table

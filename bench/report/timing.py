@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bench.quality import latency_percentile, latency_series
+from bench.blocks import latency_series
+from bench.quality import latency_percentile
 from bench.ratios import Ratio
 from bench.record import Record
 from bench.report.disturbances import discards_section

@@ -16,13 +16,14 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
+from bench.blocks import latency_series
 from bench.case import Case, Condition
 from bench.compare import Observed, observe
 from bench.compare.bursts import Bursts
 from bench.compare.observed import SeenSession, Taken
 from bench.environment import Environment
 from bench.errors import InputError
-from bench.quality import block_values, latency_series, spoilt_blocks
+from bench.quality import block_values, spoilt_blocks
 from bench.record import LATENCY, Protocol, Record, Series, Suite, Window
 from bench.selftest import Injected
 from bench.storage import write_atomically

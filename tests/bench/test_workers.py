@@ -11,7 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.quality import block_values, latency_series
+from bench.blocks import latency_series
+from bench.quality import block_values
 from bench.record import Bound, FailureKind, Record, Suite
 from bench.storage import load_suite
 from bench.units import Unit
