@@ -4,9 +4,9 @@
 
 Makes the files from the published run of the quick preset (one of them cut short), in a temporary folder
 unless one is given, which then is kept and used again. They are in the page cache, and the index is not: that
-is what "cold" means here; "one new" is a warm index that lacks one of the files. Beside each stands what a
-loop of a million additions takes just before and just after, in ms: on a machine that others use as well,
-both say how much of it was left. No test, since timing decides none.
+is what "cold" means here; "one new" is a warm index that lacks a file of a new session. Beside each stands
+what a loop of a million additions takes just before and just after, in ms: on a machine that others use as
+well, both say how much of it was left. No test, since timing decides none.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import msgspec
 
 from bench.compare.peaks import PEAKS
 from bench.history.files import INDEX_FILE
-from bench.record import Record, Suite
+from bench.record import Record, Session, Suite
 from bench.storage import load_suite, save_suite
 from tests.bench.suites import in_whole_nanoseconds
 
@@ -70,19 +70,33 @@ def main() -> None:
                 file.read_bytes()  # into the page cache, which may have lost it since it was written
             for state in ("cold", "warm", "warm", "one new"):
                 if state == "one new":
-                    # As after a run that was added: with another time of change it is read again.
-                    os.utime(files[0])
+                    path = add(folder, files[0], len(files))
                 before, used, after = loop_ms(), run(command), loop_ms()
                 print(
                     f"{name:18} {state:7} {used.seconds:6.2f} s ({used.cpu_seconds:.2f} s of CPU), "
                     f"{used.peak_bytes / 2**20:.0f} MiB; loop {before:.1f} and {after:.1f} ms",
                     flush=True,
                 )
+            path.unlink()
 
 
 def loop_ms() -> float:
     """The machine's speed now: the median of five loops that nothing of this project is in."""
     return 1000 * statistics.median(timeit.repeat("sum(range(1_000_000))", number=1, repeat=5))
+
+
+def add(folder: Path, file: Path, number: int) -> Path:
+    """Writes the session of `file` as the one of that number, and gives its path."""
+    path = folder / f"{number:06}.json"
+    session = load_suite(file).sessions[0]
+    path.write_bytes(_session(file.read_bytes(), session, number))
+    return path
+
+
+def _session(content: bytes, old: Session, number: int) -> bytes:
+    started = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(hours=HOURS_BETWEEN * number)
+    content = content.replace(old.id.encode(), f"session{number:06}".encode())
+    return content.replace(old.started.encode(), f"{started:%Y-%m-%dT%H:%M:%SZ}".encode())
 
 
 def fill(folder: Path, count: int) -> None:
@@ -91,11 +105,9 @@ def fill(folder: Path, count: int) -> None:
     bodies = list(_bodies(load_suite(SUITE), min(count, BODIES)))
     old = load_suite(SUITE).sessions[0]
     for number in range(count):
-        started = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(hours=HOURS_BETWEEN * number)
         path = folder / f"{number:06}.json"
         if not path.exists():
-            content = bodies[number % len(bodies)].replace(old.id.encode(), f"session{number:06}".encode())
-            path.write_bytes(content.replace(old.started.encode(), f"{started:%Y-%m-%dT%H:%M:%SZ}".encode()))
+            path.write_bytes(_session(bodies[number % len(bodies)], old, number))
     os.truncate(folder / f"{count - 1:06}.json", 100_000)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.history import read_history
-from tests.microbench.history import fill, run
+from tests.microbench.history import add, fill, run
 
 pytestmark = pytest.mark.nopaddle
 
@@ -18,6 +18,9 @@ def test_runs(tmp_path: Path) -> None:
     found = read_history(tmp_path, 0.02)
     assert found.last_line() == "32 series, 2 sessions, 0 changes, 1 skipped"
     assert list(found.skipped) == ["000002.json"]
+    path = add(tmp_path, tmp_path / "000000.json", 3)
+    assert read_history(tmp_path, 0.02).last_line() == "32 series, 3 sessions, 0 changes, 1 skipped"
+    path.unlink()
     used = run(["history", str(tmp_path)])
     assert used.seconds > 0
     assert used.peak_bytes > 0
