@@ -7,8 +7,7 @@ import statistics as plain
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy import stats
-
+from bench.t_test import t_quantile
 from bench.training_run import Evaluation, TrainingRun
 
 __all__ = [
@@ -104,6 +103,9 @@ def _summary(found: Sequence[Evaluation]) -> Accuracy:
     values = [evaluation.accuracy for evaluation in found]
     images = min(evaluation.images for evaluation in found)
     if len(values) == 1:
+        # Most of a second to import, which many reports need not.
+        from scipy import stats
+
         wilson = stats.binomtest(found[0].correct, images).proportion_ci(_CONFIDENCE, method="wilson")
         return Accuracy(values[0], float(wilson.low), float(wilson.high), 1, images)
     mean, half = _t_interval(values)
@@ -112,7 +114,7 @@ def _summary(found: Sequence[Evaluation]) -> Accuracy:
 
 def _t_interval(values: Sequence[float]) -> tuple[float, float]:
     """Mean and half-width of Student's interval; needs two values."""
-    multiplier = float(stats.t.ppf((1 + _CONFIDENCE) / 2, len(values) - 1))
+    multiplier = t_quantile((1 + _CONFIDENCE) / 2, len(values) - 1)
     return plain.fmean(values), multiplier * plain.stdev(values) / math.sqrt(len(values))
 
 
@@ -127,11 +129,12 @@ def accuracy_difference(runs: Sequence[TrainingRun], references: Sequence[Traini
     base = plain.fmean(other[seed].accuracy for seed in seeds)
     error = standard_error(base, images)
     if len(seeds) == 1:
+        from scipy import special
+
         mine = own[seeds[0]]
         value = mine.accuracy - base
-        half = float(stats.norm.ppf((1 + _CONFIDENCE) / 2)) * math.hypot(
-            standard_error(mine.accuracy, mine.images), error
-        )
+        quantile = float(special.ndtri((1 + _CONFIDENCE) / 2))
+        half = quantile * math.hypot(standard_error(mine.accuracy, mine.images), error)
     else:
         value, half = _t_interval([own[seed].accuracy - other[seed].accuracy for seed in seeds])
     return Difference(value, value - half, value + half, len(seeds), images, error)
