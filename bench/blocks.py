@@ -32,7 +32,7 @@ def judged_blocks(records: Sequence[Record], protocol: Protocol) -> list[JudgedB
     timed = [(place, series.bursts()) for place, series in enumerate(map(latency_series, records)) if series]
     owner = np.repeat([place for place, _ in timed], [len(bursts.block) for _, bursts in timed])
     if not len(owner):
-        return [({}, frozenset())] * len(records)
+        return [({}, frozenset()) for _ in records]
     block, discarded, step_ms = map(np.concatenate, zip(*(bursts for _, bursts in timed), strict=True))
     # By block, and in it by time, so that its median stands in the middle.
     order = np.lexsort((step_ms, block, owner))

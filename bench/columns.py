@@ -16,7 +16,7 @@ from msgspec import Meta
 from bench.record import LARGEST, Disturbance, GpuState, Index, Positive, Window
 from bench.units import NS_A_MS, Unit
 
-__all__ = ["Columns", "Disturbances", "Reason", "aligned", "check", "longest", "pack", "unpack"]
+__all__ = ["Columns", "Disturbances", "Reason", "aligned", "longest", "pack", "unpack"]
 
 Reason = Annotated[str, Meta(min_length=1)]
 _LONGEST = int(NS_A_MS * LARGEST)
@@ -79,7 +79,7 @@ def aligned(values: Sequence[float]) -> msgspec.Raw:
 
 def unpack(columns: Columns) -> tuple[Window, ...]:
     """The columns as windows. Raises ValueError where they don't fit together."""
-    check(columns.block, columns.steps, len(columns.values), columns.warmup, columns.discarded)
+    _check(columns)
     warmup, discarded = frozenset(columns.warmup), dict(columns.discarded)
     ends = list(itertools.accumulate(columns.steps))
     return tuple(
@@ -96,20 +96,15 @@ def unpack(columns: Columns) -> tuple[Window, ...]:
     )
 
 
-def check(
-    block: Sequence[int],
-    steps: Sequence[int],
-    values: int,
-    warmup: Sequence[int],
-    discarded: Sequence[tuple[int, str]],
-) -> None:
-    """Raises ValueError where columns of so many values don't fit together."""
-    if len(steps) != len(block):
-        raise ValueError(f"{len(block)} windows have {len(steps)} numbers of steps")
+def _check(columns: Columns) -> None:
+    """Raises ValueError where they don't fit together."""
+    windows, steps, values = len(columns.block), columns.steps, len(columns.values)
+    if len(steps) != windows:
+        raise ValueError(f"{windows} windows have {len(steps)} numbers of steps")
     if sum(steps) != values:
         raise ValueError(f"windows of {sum(steps)} steps have {values} values")
-    for name, places in (("warmup", warmup), ("discarded", [place for place, _ in discarded])):
-        _check_places(name, places, len(block))
+    _check_places("warmup", columns.warmup, windows)
+    _check_places("discarded", [place for place, _ in columns.discarded], windows)
 
 
 def _check_places(name: str, places: Sequence[int], windows: int) -> None:

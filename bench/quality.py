@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics as plain
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bench.blocks import judged_blocks, latency_series
@@ -53,8 +53,9 @@ def _measured(record: Record) -> list[Window]:
 def block_values(record: Record, protocol: Protocol) -> dict[int, float]:
     """Milliseconds a step in each block: the median over its bursts of the burst's mean.
 
-    Disturbed bursts don't count, unless a block has too few others (`max_discarded`): then the block is
-    estimated from all of its bursts, and `case_result` calls the case inconclusive.
+    Disturbed bursts don't count, unless a block has too few others (`max_discarded`) or none: then the block
+    is estimated from all of its bursts, and with too many of such blocks `case_result` calls the case
+    inconclusive.
     """
     return judged_blocks([record], protocol)[0][0]
 
@@ -64,10 +65,6 @@ def _by_block(windows: Iterable[Window]) -> dict[int, list[Window]]:
     for window in windows:
         blocks.setdefault(window.block, []).append(window)
     return blocks
-
-
-def _too_disturbed(windows: Sequence[Window], protocol: Protocol) -> bool:
-    return sum(bool(window.discarded) for window in windows) > protocol.max_discarded * len(windows)
 
 
 def spoilt_blocks(record: Record, protocol: Protocol) -> frozenset[int]:
@@ -83,7 +80,8 @@ def disturbed_but_used(record: Record, protocol: Protocol) -> int:
 
 def case_result(record: Record, protocol: Protocol) -> CaseResult:
     """Estimates over blocks, or NaN for a case without any time."""
-    values = list(block_values(record, protocol).values())
+    blocks, spoilt = judged_blocks([record], protocol)[0]
+    values = list(blocks.values())
     measured = _measured(record)
     discarded = sum(bool(window.discarded) for window in measured)
     batch = record.case.batch
@@ -92,20 +90,19 @@ def case_result(record: Record, protocol: Protocol) -> CaseResult:
         throughput=median_estimate([1000.0 * batch / value for value in values], protocol.confidence),
         kept_windows=len(measured) - discarded,
         discarded_windows=discarded,
-        inconclusive=_inconclusive(_by_block(measured), protocol),
+        inconclusive=_inconclusive(len(blocks), len(spoilt), protocol),
     )
 
 
-def _inconclusive(blocks: Mapping[int, Sequence[Window]], protocol: Protocol) -> str:
+def _inconclusive(blocks: int, disturbed: int, protocol: Protocol) -> str:
     if not blocks:
         return ""
-    disturbed = sum(_too_disturbed(windows, protocol) for windows in blocks.values())
     # One bad block among many can't move a median by much; a third of them can.
-    if 3 * disturbed > len(blocks):
-        return f"disturbed in {disturbed} of {len(blocks)} blocks"
+    if 3 * disturbed > blocks:
+        return f"disturbed in {disturbed} of {blocks} blocks"
     needed = blocks_needed(protocol.confidence)
-    if len(blocks) < needed:
-        return f"{len(blocks)} of the {needed} blocks that an interval needs"
+    if blocks < needed:
+        return f"{blocks} of the {needed} blocks that an interval needs"
     return ""
 
 

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from bench.errors import MissingDependency
 
-__all__ = ["FEWEST_SESSIONS", "Search", "change_points", "import_search"]
+__all__ = ["FEWEST_SESSIONS", "Search", "Values", "change_points", "import_search"]
 
 Values = NDArray[np.float64]
 
@@ -59,7 +59,8 @@ def change_points(logs: Sequence[float] | Values, family: int = 1, noise: float 
     """Positions at which a new level begins, in series of logarithms of times or ratios.
 
     `family` is the number of series that are looked at together; `noise` the standard deviation that a value
-    has at least, where that is known. Raises ValueError for values that aren't finite and MissingDependency
+    has at least, where that is known. Indexes keep what is found: who changes it raises `_VERSION` of
+    bench/history/digest.py. Raises ValueError for values that aren't finite and MissingDependency
     without ruptures.
     """
     values = np.asarray(logs, dtype=np.float64)

@@ -11,29 +11,18 @@ import msgspec
 
 from bench.compare import Observed, observe
 from bench.errors import InputError
+from bench.history.kept import Kept, kept
 from bench.history.points import COLUMNS, Layout, SessionPoints, points_of
 from bench.history.times import read_times
 from bench.record import Suite
 
-__all__ = ["Digest", "Kept", "digest", "kept", "layout"]
+__all__ = ["Digest", "digest", "layout"]
 
 # Raised with every change of what the figures mean, of the search for changes or of the index's tables; a
 # change of the figures' types is noticed by itself.
 _VERSION = 4
 # A thousand times a usual suite; a file beyond it would not fit into memory beside the others.
 _LARGEST_BYTES = 2**30
-
-
-class Kept(msgspec.Struct, frozen=True, array_like=True):
-    """Something encoded, and the checksum that tells whether it was kept as it was."""
-
-    content: bytes
-    checksum: int
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether it is what was put in."""
-        return zlib.crc32(self.content) == self.checksum
 
 
 class Digest(msgspec.Struct, frozen=True, array_like=True):
@@ -49,12 +38,6 @@ def layout() -> int:
     types = msgspec.json.schema_components([Observed, SessionPoints, Layout])
     text = msgspec.json.encode((_VERSION, COLUMNS, sys.byteorder, types), order="sorted")
     return zlib.crc32(text) & 0x7FFFFFFF
-
-
-def kept(value: object) -> Kept:
-    """Encoded for the index."""
-    content = msgspec.msgpack.encode(value)
-    return Kept(content, zlib.crc32(content))
 
 
 def digest(path: str, name: str) -> Digest:

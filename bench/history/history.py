@@ -41,7 +41,7 @@ def read_history(folder: Path, threshold: float) -> History:
 
     def take(index: Index) -> History:
         gathered = gather(index.sessions())
-        lines = lines_of(gathered, search=index.remembering(change_points))
+        lines = lines_of(gathered, search=index.answers.remembering(change_points))
         return History(
             gathered=gathered,
             lines=lines,

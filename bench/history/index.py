@@ -1,4 +1,5 @@
-"""The index of a history folder: what its files say, so that they need not be read again.
+"""The index of a history folder: what its files say, and which changes were found in that, so that neither
+need be done again.
 
 SQLite, rebuilt from the files at any time, and never the only copy of anything. Where it can't be written, or
 another process is at it, a temporary one does the same for one time.
@@ -7,8 +8,6 @@ another process is at it, a temporary one does the same for one time.
 from __future__ import annotations
 
 import fcntl
-import hashlib
-import importlib.metadata
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
@@ -18,17 +17,17 @@ from pathlib import Path
 from typing import IO
 
 import msgspec
-import numpy as np
 
 from bench.compare import Observed
-from bench.history.change_points import Search, Values
-from bench.history.digest import Digest, Kept, kept, layout
+from bench.history.answers import ANSWERS_TABLE, Answers
+from bench.history.digest import Digest, layout
 from bench.history.files import INDEX_FILE, Stamp
+from bench.history.kept import Damaged, whole
 from bench.history.points import SessionPoints
 
-__all__ = ["Damaged", "Index", "Start", "opened_index"]
+__all__ = ["Index", "Start", "opened_index"]
 
-# As long as it takes to read a large history once; whoever waited then finds it read.
+# As long as it takes to read a large history once and to search it; whoever waited then finds it read.
 _PATIENCE_S = 30.0
 _LOOK_AGAIN_S = 0.05
 _TABLES = """
@@ -38,14 +37,7 @@ CREATE TABLE sessions (
 );
 CREATE INDEX sessions_of ON sessions (path);
 CREATE TABLE observed (path TEXT PRIMARY KEY, checksum INT, content BLOB);
-CREATE TABLE answers (question BLOB UNIQUE, checksum INT, content BLOB);
 """
-# A hundred for each state of a folder with 32 cases.
-_MOST_ANSWERS = 1024
-
-
-class Damaged(Exception):
-    """What the index says is not what was put into it."""
 
 
 class Index:
@@ -53,6 +45,7 @@ class Index:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self.answers = Answers(connection)
 
     def stamps(self) -> dict[str, Stamp]:
         """The suites that are known, as they were when they were read.
@@ -104,55 +97,14 @@ class Index:
             (environment,),
         )
         for path, checksum, content in rows:
-            yield path, decoder.decode(_whole(content, checksum))
-
-    def remembering(self, search: Search) -> Search:
-        """`search`, but that what it found before isn't searched for again.
-
-        Its library alone takes as long to import as all the rest of an answer.
-        """
-        version = _version_of_the_search()
-
-        def remembered(logs: Values, family: int, noise: float, /) -> tuple[int, ...]:
-            values = np.asarray(logs, dtype=np.float64).tobytes()
-            question = hashlib.blake2b(msgspec.msgpack.encode((version, family, noise, values))).digest()
-            rows = self._connection.execute(
-                "SELECT checksum, content FROM answers WHERE question = ?", (question,)
-            )
-            for checksum, content in rows:
-                return msgspec.msgpack.decode(_whole(content, checksum), type=tuple[int, ...])
-            found = search(logs, family, noise)
-            self._remember(question, kept(found))
-            return found
-
-        return remembered
-
-    def _remember(self, question: bytes, answer: Kept) -> None:
-        row = (question, answer.checksum, answer.content)
-        self._connection.execute("INSERT INTO answers VALUES (?, ?, ?)", row)
-        self._connection.execute(
-            "DELETE FROM answers WHERE rowid <= (SELECT max(rowid) FROM answers) - ?", (_MOST_ANSWERS,)
-        )
+            yield path, decoder.decode(whole(content, checksum))
 
     def observed(self) -> Iterator[Observed]:
         """Each suite's block values."""
         decoder = msgspec.msgpack.Decoder(Observed)
         query = "SELECT checksum, content FROM observed ORDER BY path"
         for checksum, content in self._connection.execute(query):
-            yield decoder.decode(_whole(content, checksum))
-
-
-def _version_of_the_search() -> str:
-    try:
-        return importlib.metadata.version("ruptures")
-    except importlib.metadata.PackageNotFoundError:
-        return ""
-
-
-def _whole(content: bytes, checksum: int) -> bytes:
-    if not Kept(content, checksum).is_whole:
-        raise Damaged
-    return content
+            yield decoder.decode(whole(content, checksum))
 
 
 class Start(Enum):
@@ -227,7 +179,7 @@ def _prepared(connection: sqlite3.Connection) -> sqlite3.Connection:
     # What a crash of the machine loses is read again from the files.
     connection.execute("PRAGMA synchronous = OFF")
     if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
-        connection.executescript(f"{_TABLES} PRAGMA user_version = {layout()};")
+        connection.executescript(f"{_TABLES} {ANSWERS_TABLE} PRAGMA user_version = {layout()};")
     if connection.execute("PRAGMA user_version").fetchone() != (layout(),):
         raise Damaged
     # Also proves that it can be written.

@@ -12,7 +12,8 @@ import msgspec
 from bench.errors import InputError
 from bench.history.cycles import no_cycles
 from bench.history.files import find_files
-from bench.history.index import Damaged, Index, Start, opened_index
+from bench.history.index import Index, Start, opened_index
+from bench.history.kept import Damaged
 from bench.history.reading import read_files
 
 __all__ = ["through_index"]
@@ -35,7 +36,7 @@ def through_index(folder: Path, take: Callable[[Index], T]) -> T:
                 _refresh(index, folder)
                 with no_cycles():
                     taken = take(index)
-                index.save()
+                index.answers.save()
                 return taken
         except (sqlite3.Error, Damaged, msgspec.DecodeError) as error:
             last = error

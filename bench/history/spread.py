@@ -54,7 +54,7 @@ def spreads(folder: Path, fingerprint: str, without: Collection[str] = ()) -> di
     def take(index: Index) -> dict[Basis, Spread | None]:
         sessions = index.sessions(fingerprint)
         gathered = gather((path, session) for path, session in sessions if session.id not in without)
-        search = index.remembering(change_points)
+        search = index.answers.remembering(change_points)
         return {basis: spread_of(gathered, quantity, search) for basis, quantity in _QUANTITIES.items()}
 
     return through_index(folder, take)

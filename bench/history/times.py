@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -25,7 +25,6 @@ from bench.columns import Columns, Reason, longest, unpack
 from bench.history.whole_numbers import whole_numbers
 from bench.record import (
     LARGEST,
-    LATENCY,
     SCHEMA_VERSION,
     Index,
     Positive,
@@ -73,7 +72,7 @@ class _Window(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False)
         return _STEPS.decode(self.text)
 
 
-class _Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
+class _Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`Columns` whose steps are read when asked for; that may raise ValueError."""
 
     block: list[Index]
@@ -90,8 +89,8 @@ class _Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=Tru
         return unpack(Columns(tuple(self.block), tuple(self.steps), values, warmup, discarded))
 
 
-class _Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Has what a `Series` has, once `_read_bursts` has read what is stored by column."""
+class _Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
+    """Has what a `Series` has, once `_read_all` has read its bursts."""
 
     metric: str
     unit: Unit
@@ -103,14 +102,31 @@ class _Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.stored.windows(self.unit) if isinstance(self.stored, _Columns) else self.stored
 
     def bursts(self) -> BurstTimes:
-        if isinstance(self.stored, _Columns):
-            found: BurstTimes = self.stored.__dict__["bursts"]
-            return found
-        return burst_times(self.stored, self.unit)
+        found: BurstTimes = self.__dict__["known"]
+        return found
+
+    def keep(self, bursts: BurstTimes) -> None:
+        self.__dict__["known"] = bursts
 
 
-def _read_bursts(every: Sequence[_Columns], unit: Unit) -> None:
-    """Of all series of a unit at once: for each by itself it takes as long again. Raises ValueError."""
+def _read_all(every: Sequence[_Series]) -> None:
+    """All steps, asked for or not: with one of them wrong a suite is none. Raises ValueError."""
+    by_unit: dict[Unit, list[tuple[_Series, _Columns]]] = {}
+    for series in every:
+        if isinstance(series.stored, _Columns):
+            by_unit.setdefault(series.unit, []).append((series, series.stored))
+            continue
+        series.keep(burst_times(series.stored, series.unit))
+        for window in series.stored:
+            if window.warmup:
+                _STEPS.decode(window.text)
+    for unit, pairs in by_unit.items():
+        for (series, _), bursts in zip(pairs, _by_column([stored for _, stored in pairs], unit), strict=True):
+            series.keep(bursts)
+
+
+def _by_column(every: Sequence[_Columns], unit: Unit) -> Iterator[BurstTimes]:
+    """Those of all series of a unit at once: for each by itself it takes as long again. Raises ValueError."""
     windows = np.array([len(columns.block) for columns in every])
     if [len(columns.steps) for columns in every] != windows.tolist():
         raise ValueError("windows without a number of steps")
@@ -122,10 +138,8 @@ def _read_bursts(every: Sequence[_Columns], unit: Unit) -> None:
     measured[_places([columns.warmup for columns in every], windows)] = False
     chosen = np.flatnonzero(measured)
     block, discarded, step_ms = block[chosen], discarded[chosen], step_ms[chosen]
-    ends = np.searchsorted(chosen, [0, *windows.cumsum()]).tolist()
-    for columns, (start, end) in zip(every, itertools.pairwise(ends), strict=True):
-        own = BurstTimes(block[start:end], discarded[start:end], step_ms[start:end])
-        columns.__dict__["bursts"] = own
+    for start, end in itertools.pairwise(np.searchsorted(chosen, [0, *windows.cumsum()]).tolist()):
+        yield BurstTimes(block[start:end], discarded[start:end], step_ms[start:end])
 
 
 def _joined(lists: Sequence[Sequence[int]]) -> NDArray[np.int64]:
@@ -192,17 +206,3 @@ def _read(content: bytes) -> Suite:
         raise ValueError("no suite of this version")
     _read_all([series for record in stored.records for series in record.series])
     return msgspec.structs.replace(stored, sessions=sessions)
-
-
-def _read_all(every: Sequence[_Series]) -> None:
-    """All steps, asked for or not: with one of them wrong a suite is none. Raises ValueError."""
-    by_unit: dict[Unit, list[_Columns]] = {}
-    for series in every:
-        if isinstance(series.stored, _Columns):
-            by_unit.setdefault(series.unit, []).append(series.stored)
-            continue
-        for window in series.stored:
-            if window.warmup or series.metric != LATENCY:
-                _STEPS.decode(window.text)
-    for unit, columns in by_unit.items():
-        _read_bursts(columns, unit)

@@ -20,7 +20,7 @@ def whole_numbers(texts: Sequence[msgspec.Raw], counts: Sequence[int], largest: 
     """The numbers of JSON lists, one list after another, as `msgspec.Raw` has seen that they are JSON.
 
     All are read at once: for each by itself it takes twice as long. Raises ValueError where one isn't a list
-    of so many whole numbers from 1 to `largest`, aligned to the right.
+    of so many whole numbers from 1 to `largest`, of at most 16 characters and aligned to the right.
     """
     contents = [bytes(text) for text in texts]
     by_width: dict[int, list[int]] = {}

@@ -119,14 +119,16 @@ def _sampling(protocol: Protocol) -> str:
 
 
 def _discarding(protocol: Protocol) -> str:
+    most = protocol.max_discarded
+    too_many = "only" if most == 1.0 else f"more than {percent(most, 0)}"
     return (
         f"A burst is discarded where the hypervisor took more than {percent(protocol.max_steal, 0)} of the "
         f"time or other processes more than {percent(protocol.max_foreign, 0)} of the cores in use; where "
         "their work is unknown, where a runnable task waited in more than "
         f"{percent(protocol.max_pressure, 0)} of the time; where that is unknown too, where involuntary "
-        f"context switches passed {protocol.max_switches_per_second:g} a second. A block with more than "
-        f"{percent(protocol.max_discarded, 0)} discarded bursts is estimated from all of its "
-        "bursts; with more than a third of such blocks the case is inconclusive."
+        f"context switches passed {protocol.max_switches_per_second:g} a second. A block with {too_many} "
+        "discarded bursts is estimated from all of its bursts; with more than a third of such blocks the "
+        "case is inconclusive."
     )
 
 

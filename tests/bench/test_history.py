@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import os
 import random
 import sqlite3
@@ -18,9 +19,8 @@ from typer.testing import CliRunner, Result
 from bench.case import Case
 from bench.cli.app import application
 from bench.errors import InputError
-from bench.history import History, add_suite, observed_suites, read_history
+from bench.history import History, add_suite, observed_suites, read_history, spreads
 from bench.history import history as history_module
-from bench.history import index as index_module
 from bench.history import reading as reading_module
 from bench.history.change_points import Values, change_points
 from bench.history.digest import digest
@@ -243,19 +243,24 @@ def test_only_what_changed_is_read_again(tmp_path: Path, monkeypatch: pytest.Mon
     assert started(found) == [start_of(day) for day in (0, 5, 6)]
 
 
-@pytest.mark.parametrize("most", [1024, 1, 0])
-def test_changes_that_were_found_are_not_searched_for_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
-) -> None:
-    write_days(tmp_path, 12, lambda day: 1.0 if day < 6 else 1.5)
-    searches: list[int] = []
+def searched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Lengths of the series that are searched from now on."""
+    lengths: list[int] = []
 
     def spy(logs: Values, family: int, noise: float, /) -> tuple[int, ...]:
-        searches.append(len(logs))
+        lengths.append(len(logs))
         return change_points(logs, family, noise)
 
     monkeypatch.setattr(history_module, "change_points", spy)
-    monkeypatch.setattr(index_module, "_MOST_ANSWERS", most)
+    monkeypatch.setattr(importlib.import_module("bench.history.spread"), "change_points", spy)
+    return lengths
+
+
+def test_changes_that_were_found_are_not_searched_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_days(tmp_path, 12, lambda day: 1.0 if day < 6 else 1.5)
+    searches = searched(monkeypatch)
     first = read(tmp_path)
     assert first.changes
     assert len(searches) == len(first.lines) == 4
@@ -263,12 +268,37 @@ def test_changes_that_were_found_are_not_searched_for_again(
     again = read(tmp_path)
     assert [line.segments for line in again.lines] == [line.segments for line in first.lines]
     assert [change.first for change in again.changes] == [change.first for change in first.changes]
-    # What isn't kept any more is searched for once more, and displaces what is.
-    assert len(searches) == (0 if most >= 4 else 4)
-    searches.clear()
+    assert searches == []
     save_suite(day_suite(12, factor=1.5), tmp_path / "new.json")
     assert {segment.positions[-1] for line in read(tmp_path).lines for segment in line.segments} == {5, 12}
     assert searches == [13] * 4
+
+
+def test_nor_are_those_that_a_spread_is_made_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_days(tmp_path, 12, lambda day: 1.0 if day < 6 else 1.5)
+    searches = searched(monkeypatch)
+    fingerprint = day_suite(0).sessions[0].environment
+    first = spreads(tmp_path, fingerprint)
+    assert len(searches) == 2
+    assert spreads(tmp_path, fingerprint) == first
+    assert len(searches) == 2
+    # Without the one that is judged they are other series.
+    assert spreads(tmp_path, fingerprint, without={"day3"}) != first
+    assert len(searches) == 4
+
+
+def test_a_history_whose_changes_cannot_be_kept_is_only_slower(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_days(tmp_path, 12, lambda day: 1.0 if day < 6 else 1.5)
+    observed_suites(tmp_path)
+    with sqlite3.connect(tmp_path / INDEX_FILE) as connection:
+        full = "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+        connection.execute(f"CREATE TRIGGER full BEFORE INSERT ON answers {full}")
+    names, searches = counted(monkeypatch), searched(monkeypatch)
+    for times in (1, 2):
+        assert read(tmp_path).changes
+        assert (names, len(searches)) == ([], 4 * times)
 
 
 def spoil_nothing(index: Path) -> None:
@@ -301,6 +331,12 @@ def spoil_answers(index: Path) -> None:
         assert changed.rowcount > 0
 
 
+def spoil_types(index: Path) -> None:
+    with sqlite3.connect(index) as connection:
+        connection.execute("UPDATE answers SET content = NULL")
+        connection.execute("UPDATE sessions SET content = 'text', checksum = 'text'")
+
+
 def spoil_layout(index: Path) -> None:
     with sqlite3.connect(index) as connection:
         connection.execute("PRAGMA user_version = 1")
@@ -320,7 +356,7 @@ def spoil_place(index: Path) -> None:
     "spoil",
     [
         *(spoil_nothing, spoil_with_text, spoil_half, spoil_pages),
-        *(spoil_values, spoil_answers, spoil_layout, spoil_tables, spoil_place),
+        *(spoil_values, spoil_answers, spoil_types, spoil_layout, spoil_tables, spoil_place),
     ],
 )
 def test_an_index_that_is_damaged_old_or_in_the_way_changes_nothing(tmp_path: Path, spoil) -> None:  # type: ignore[no-untyped-def]
@@ -463,8 +499,7 @@ def test_the_layout_of_the_index_follows_what_it_keeps(tmp_path: Path) -> None:
     """If this fails, the meaning of a digest has changed: raise `_VERSION` in bench/history/digest.py."""
     save_suite(day_suite(3), tmp_path / "a.json")
     found = digest(str(tmp_path / "a.json"), "a.json")
-    ((name, begun, environment, blocks, kept),) = found.sessions
+    ((name, begun, environment, blocks, _),) = found.sessions
     assert (name, begun, blocks) == ("day3", start_of(3), 16)
     assert environment == day_suite(3).sessions[0].environment
-    assert kept.is_whole
     assert not found.reason

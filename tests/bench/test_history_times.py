@@ -163,6 +163,35 @@ def test_what_is_no_list_of_times_gets_the_same_sentence(
                 quickly(path)
 
 
+def with_times_of_a_second_series(suite: Suite) -> Suite:
+    first, *rest = suite.records
+    series = (*first.series, one_step(first.series[0]))
+    return msgspec.structs.replace(suite, records=(msgspec.structs.replace(first, series=series), *rest))
+
+
+def with_times_of_no_session(suite: Suite) -> Suite:
+    first = suite.records[0]
+    stray = msgspec.structs.replace(first, session="nobody", series=(one_step(first.series[0]),))
+    return msgspec.structs.replace(suite, records=(*suite.records, stray))
+
+
+@pytest.mark.parametrize("written", [as_of_schema_1, lambda suite: encode_suite(suite)], ids=["1", "2"])
+@pytest.mark.parametrize("change", [with_times_of_a_second_series, with_times_of_no_session])
+def test_times_that_nobody_asks_for_are_held_to_the_same(
+    tmp_path: Path, change: Callable[[Suite], Suite], written: Callable[[Suite], bytes]
+) -> None:
+    path = tmp_path / "suite.json"
+    content = written(change(load_suite(PUBLISHED[0]))).decode()
+    assert content.count("[777.0]") == 1
+    path.write_text(content)
+    assert quickly(path) == wholly(path)
+    path.write_text(content.replace("[777.0]", '["oops"]'))
+    with pytest.raises(InputError) as found:
+        load_suite(path)
+    with pytest.raises(InputError, match=f"^{re.escape(str(found.value))}$"):
+        quickly(path)
+
+
 COLUMNS = (
     *(
         ("block", '["0"]'),

@@ -10,6 +10,7 @@ from bench.compare.bursts import burst_quartiles
 from bench.quality import (
     block_values,
     case_result,
+    disturbed_but_used,
     latency_percentile,
     ratio_to_reference,
     unsettled_blocks,
@@ -57,6 +58,17 @@ def test_warm_up_and_disturbed_bursts_do_not_count() -> None:
         Window(0, (2.0,)),
     )
     assert block_values(record("relu", *windows), PROTOCOL) == {0: 2.0}
+
+
+def test_where_every_burst_is_disturbed_the_case_is_inconclusive_whatever_share_is_allowed() -> None:
+    protocol = msgspec.structs.replace(PROTOCOL, max_discarded=1.0)
+    clean = tuple(Window(block, (1.0,)) for block in range(6))
+    disturbed = tuple(Window(block, (3.0,), discarded="steal 9%") for block in range(6))
+    assert case_result(record("relu", *clean, *disturbed), protocol).inconclusive == ""
+    result = case_result(record("relu", *clean[:3], *disturbed), protocol)
+    assert (result.latency_ms.n, result.kept_windows) == (6, 3)
+    assert result.inconclusive == "disturbed in 3 of 6 blocks"
+    assert disturbed_but_used(record("relu", *clean[:3], *disturbed), protocol) == 3
 
 
 def test_a_block_that_is_mostly_disturbed_is_used_and_makes_the_case_inconclusive() -> None:

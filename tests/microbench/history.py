@@ -28,6 +28,7 @@ from pathlib import Path
 import msgspec
 
 from bench.compare.peaks import PEAKS
+from bench.errors import ExitStatus
 from bench.history.files import INDEX_FILE
 from bench.record import Record, Session, Suite
 from bench.storage import load_suite, save_suite
@@ -38,6 +39,7 @@ SUITE = ROOT / "reports" / "published" / "2026-11-24-quick" / "suite.json"
 # Different noise for so many sessions; then it comes again, since making it takes longer than writing it.
 BODIES = 40
 HOURS_BETWEEN = 9
+_ANSWERED = {ExitStatus.DONE, ExitStatus.REGRESSION, ExitStatus.INCONCLUSIVE}
 
 
 @dataclass(frozen=True)
@@ -58,26 +60,27 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.folder or Path(temporary) / "history"
         fill(folder, arguments.files)
-        files = sorted(folder.glob("*.json"))
+        files = [folder / f"{number:06}.json" for number in range(arguments.files)]
+        new = folder / f"{len(files):06}.json"
         size = sum(path.stat().st_size for path in files) / len(files)
         print(f"{len(files)} suite files of {size / 1e6:.2f} MB, {len(os.sched_getaffinity(0))} cores")
         # Neighbours in time: compared with the spread that the others show.
         compare = ["compare", str(files[-3]), str(files[-2]), "--history", str(folder)]
         for name, command in (("history", ["history", str(folder)]), ("compare --history", compare)):
-            for index in folder.glob(f"{INDEX_FILE}*"):
-                index.unlink()
+            for left in (*folder.glob(f"{INDEX_FILE}*"), new):
+                left.unlink(missing_ok=True)
             for file in files:
                 file.read_bytes()  # into the page cache, which may have lost it since it was written
             for state in ("cold", "warm", "warm", "one new"):
                 if state == "one new":
-                    path = add(folder, files[0], len(files))
+                    add(new, files[0], len(files))
                 before, used, after = loop_ms(), run(command), loop_ms()
                 print(
                     f"{name:18} {state:7} {used.seconds:6.2f} s ({used.cpu_seconds:.2f} s of CPU), "
                     f"{used.peak_bytes / 2**20:.0f} MiB; loop {before:.1f} and {after:.1f} ms",
                     flush=True,
                 )
-            path.unlink()
+            new.unlink()
 
 
 def loop_ms() -> float:
@@ -85,12 +88,10 @@ def loop_ms() -> float:
     return 1000 * statistics.median(timeit.repeat("sum(range(1_000_000))", number=1, repeat=5))
 
 
-def add(folder: Path, file: Path, number: int) -> Path:
-    """Writes the session of `file` as the one of that number, and gives its path."""
-    path = folder / f"{number:06}.json"
+def add(path: Path, file: Path, number: int) -> None:
+    """Writes the session of `file` as the one of that number."""
     session = load_suite(file).sessions[0]
     path.write_bytes(_session(file.read_bytes(), session, number))
-    return path
 
 
 def _session(content: bytes, old: Session, number: int) -> bytes:
@@ -152,8 +153,10 @@ def run(command: Sequence[str]) -> Used:
     """One command as its user starts it."""
     begin = time.perf_counter()
     process = subprocess.Popen([sys.executable, "-m", "bench", *command], stdout=subprocess.DEVNULL, cwd=ROOT)
-    _, _, usage = os.wait4(process.pid, 0)
+    _, status, usage = os.wait4(process.pid, 0)
     wall = time.perf_counter() - begin
+    if os.waitstatus_to_exitcode(status) not in _ANSWERED:
+        raise SystemExit(f"{' '.join(command)}: gave no answer, and its time says nothing")
     # Linux counts memory in KiB.
     return Used(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
 

@@ -18,9 +18,9 @@ def test_runs(tmp_path: Path) -> None:
     found = read_history(tmp_path, 0.02)
     assert found.last_line() == "32 series, 2 sessions, 0 changes, 1 skipped"
     assert list(found.skipped) == ["000002.json"]
-    path = add(tmp_path, tmp_path / "000000.json", 3)
+    add(tmp_path / "000003.json", tmp_path / "000000.json", 3)
     assert read_history(tmp_path, 0.02).last_line() == "32 series, 3 sessions, 0 changes, 1 skipped"
-    path.unlink()
+    (tmp_path / "000003.json").unlink()
     used = run(["history", str(tmp_path)])
     assert used.seconds > 0
     assert used.peak_bytes > 0
