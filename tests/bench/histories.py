@@ -9,13 +9,16 @@ from functools import cache
 from pathlib import Path
 
 import msgspec
+from typer.testing import CliRunner, Result
 
+from bench.cli.app import application
+from bench.history import History, read_history
 from bench.record import Suite
 from bench.storage import save_suite
 from tests.bench.sessions import Run, run_suite
 from tests.bench.suites import Plan
 
-__all__ = ["SMALL", "day_suite", "start_of", "write_days"]
+__all__ = ["SMALL", "day_suite", "history", "read", "start_of", "started", "write_days"]
 
 #: Two cases of one group, quick to make by the dozen.
 SMALL = Plan(
@@ -43,3 +46,18 @@ def write_days(folder: Path, days: int, factor_of: Callable[[int], float], sprea
     for day in range(days):
         shift, machine = 1 + rng.gauss(0, spread), 1 + rng.gauss(0, 5 * spread)
         save_suite(day_suite(day, factor_of(day) * shift, machine), folder / f"day{day:03}" / "suite.json")
+
+
+def read(folder: Path, threshold: float = 0.02) -> History:
+    """The history of a folder."""
+    return read_history(folder, threshold)
+
+
+def history(*arguments: str | Path) -> Result:
+    """What the verb says and does."""
+    return CliRunner().invoke(application(), ["history", *map(str, arguments)], env={"COLUMNS": "160"})
+
+
+def started(found: History) -> list[str]:
+    """When its sessions began, in its order."""
+    return [session.started for session in found.gathered.sessions]
