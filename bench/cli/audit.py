@@ -12,6 +12,7 @@ from bench.cli.output import emit
 from bench.cli.progress import Reporter
 from bench.errors import ExitStatus
 from bench.presets import Changes
+from bench.subjects import import_paddle
 
 __all__ = ["audit"]
 
@@ -44,6 +45,7 @@ def audit(
     from bench.report.audit import audit_csv, audit_markdown, summary
     from bench.storage import write_atomically
 
+    import_paddle()
     with Reporter() as reporter:
         audits = audit_preset(chosen, reporter.advance)
     text = audit_markdown(audits)

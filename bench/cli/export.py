@@ -17,7 +17,7 @@ from bench.export import ONNX_OPSET
 from bench.exporting import Exported, ExportFormat, ExportJob, export_model
 from bench.presets import Changes, Preset, preset_names
 from bench.run_folder import RunFolder
-from bench.subjects import DataSource, known_variants
+from bench.subjects import DataSource, import_paddle, known_variants
 
 __all__ = ["export"]
 
@@ -69,6 +69,7 @@ def export(
         threads=threads or len(os.sched_getaffinity(0)),
     )
     options.apply_threads(job.threads)
+    import_paddle()
     # A user's model is named package.module:factory, where the user stands.
     sys.path.insert(0, os.getcwd())
     with only_ours():

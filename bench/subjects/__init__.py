@@ -2,6 +2,7 @@
 
 from bench.subjects.examples import TestImages, leave_test_images
 from bench.subjects.formulas import known_formulas
+from bench.subjects.interrupts import import_paddle
 from bench.subjects.kernels import (
     MODELS_OWN,
     PLAIN,
@@ -48,6 +49,7 @@ __all__ = [
     "check_subject",
     "given_weights",
     "has_sites",
+    "import_paddle",
     "kernel_of",
     "kernel_outlook",
     "known_formulas",

@@ -8,7 +8,6 @@ import sys
 import time
 from pathlib import Path
 
-import paddle
 import pytest
 
 from bench.training_run import TrainingRun, read_training_run
@@ -70,10 +69,8 @@ def test_a_killed_process_ends_the_job_with_a_sentence_and_a_checkpoint(
     folder, status, output = killed
     assert status != 0
     said = [line for line in output.splitlines() if line.startswith("dyrelu-bench: ")]
-    if not said and paddle.__version__.startswith("2."):
-        pytest.skip("Paddle 2.6 takes SIGTERM from Python: the launcher says that it ended the rest")
     # Whichever comes first: the survivor finds the other gone, or the launcher ends it.
-    assert said
+    assert said, output
     assert "process 0 of 2 lost another process (" in said[0] or "interrupted" in said[0]
     assert "resume" in said[0]
     run = read_training_run(log_of(folder))
