@@ -32,7 +32,7 @@ class DType(StrEnum):
     BFLOAT16 = "bfloat16"
 
 
-class Case(msgspec.Struct, frozen=True, order=True, forbid_unknown_fields=True):
+class Case(msgspec.Struct, frozen=True, order=True, cache_hash=True, forbid_unknown_fields=True):
     """One row of every table: a variant of a subject on an engine at a batch size.
 
     `image` is the shape of one input without the batch axis, such as (3, 32, 32).

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
-__all__ = ["Cell", "Evidence", "Paired", "Unfit", "Unpaired", "log_ratio"]
+__all__ = ["Cell", "Evidence", "Paired", "Sessions", "Unfit", "Unpaired", "log_ratio", "squares_around"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +16,29 @@ class Paired:
     """The log ratios, new over base, of blocks in which both sides ran."""
 
     log_ratios: tuple[float, ...]
+
+
+class Sessions(tuple[tuple[float, ...], ...]):
+    """One side's logarithms, a tuple a session, with what is needed of each session more than once.
+
+    Raises (the properties) ZeroDivisionError where a session is empty. Sums are exact: neither the order of
+    blocks nor a change of sign moves the last digit.
+    """
+
+    @cached_property
+    def means(self) -> tuple[float, ...]:
+        """Each session's."""
+        return tuple([math.fsum(values) / len(values) for values in self])
+
+    @cached_property
+    def squares(self) -> tuple[float, ...]:
+        """Each session's sum of squares around its mean."""
+        return tuple(map(squares_around, self, self.means))
+
+
+def squares_around(values: Iterable[float], centre: float) -> float:
+    """The sum of squared differences to `centre`. Exact, too."""
+    return math.fsum([(value - centre) ** 2 for value in values])
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +49,21 @@ class Unpaired:
     what its blocks explain; `spread_df` the degrees of freedom that it is known with.
     """
 
-    base: tuple[tuple[float, ...], ...]
-    new: tuple[tuple[float, ...], ...]
+    base: Sessions
+    new: Sessions
     spread: float = 0.0
     spread_df: float = math.inf
+
+    @classmethod
+    def of(
+        cls,
+        base: Iterable[tuple[float, ...]],
+        new: Iterable[tuple[float, ...]],
+        spread: float = 0.0,
+        spread_df: float = math.inf,
+    ) -> Unpaired:
+        """From a tuple a session."""
+        return cls(Sessions(base), Sessions(new), spread, spread_df)
 
 
 Cell = Paired | Unpaired

@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from types import ModuleType
 
-from bench.evidence import Cell, Paired, Unfit, Unpaired
+from bench.evidence import Cell, Paired, Sessions, Unfit, Unpaired, squares_around
 from bench.statistics import blocks_needed
 
 __all__ = ["TEvidence", "first_that", "noncentral_t_shift", "t_quantile", "t_test"]
@@ -56,9 +57,9 @@ def _unpaired(cell: Unpaired, alpha: float) -> TEvidence | Unfit:
     blocks = [sum(map(len, side)) for side in sides]
     if not all(side and all(side) for side in sides):
         return Unfit("no block has a usable time on one side", min(blocks), needed=_fewest(alpha))
-    if bad := sum(_unusable(values) for side in sides for values in side):
+    if bad := _unusable([*chain.from_iterable(values for side in sides for values in side)]):
         return Unfit(f"{bad} of {sum(blocks)} blocks have no positive time", min(blocks))
-    centre = _mean([*map(_mean, cell.new)]) - _mean([*map(_mean, cell.base)])
+    centre = _mean(cell.new.means) - _mean(cell.base.means)
     needed = _fewest(alpha)
     # Sides that are both long enough need no count of all orders, which takes long for thousands of blocks.
     if min(blocks) < needed and (min(blocks) < 2 or 2 / math.comb(sum(blocks), blocks[0]) > alpha):
@@ -100,14 +101,14 @@ class _Inside:
     between: float
 
     @classmethod
-    def of(cls, side: Sequence[Sequence[float]]) -> _Inside:
+    def of(cls, side: Sessions) -> _Inside:
         """Sessions of one block each show the variance between sessions themselves."""
         if max(map(len, side)) == 1:
-            means = [values[0] for values in side]
+            means = side.means
             variance = 0.0 if _constant(means) else _squares(means) / (len(means) - 1) / len(means)
             return cls(variance, len(means) - 1, 0.0)
         df = sum(map(len, side)) - len(side)
-        pooled = 0.0 if all(map(_constant, side)) else math.fsum(map(_squares, side)) / df
+        pooled = 0.0 if all(map(_constant, side)) else math.fsum(side.squares) / df
         per_session = pooled * math.fsum(1 / len(values) for values in side) / len(side)
         return cls(per_session / len(side), df, 1 / len(side))
 
@@ -134,8 +135,7 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _squares(values: Sequence[float]) -> float:
-    centre = _mean(values)
-    return math.fsum([(value - centre) ** 2 for value in values])
+    return squares_around(values, _mean(values))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import typer
 
 from bench.cli import comparing, gating
 from bench.cli.progress import Reporter
+from bench.cycles import no_cycles
 
 if TYPE_CHECKING:
     from bench.compared import Comparison
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["compare"]
 
 
+# Thousands of sessions are millions of objects, none of them in a cycle.
+@no_cycles()
 def compare(
     base: Annotated[Path, typer.Argument(help="A suite file or folder of a run: what was.")],
     new: Annotated[Path, typer.Argument(help="A suite file or folder of a run: what is.")],

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-import statistics as plain
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import truediv
 
 from bench.case import Case
 from bench.compare.bursts import paired_log_ratios
+from bench.compare.observed import Blocks, median_time
 from bench.compare.side import Seen, Side
 from bench.compared import Basis
 from bench.evidence import Cell, Paired, Unpaired, log_ratio
 
 __all__ = ["Matched", "NoBasis", "common_pairs", "match"]
-
-Blocks = Mapping[int, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,8 @@ def _paired(case: Case, pairs: Sequence[str], base: Side, new: Side) -> Matched:
         old, now = left[pair].taken, right[pair].taken
         found = paired_log_ratios(old.bursts, now.bursts)
         ratios += found.values()
-        left_out += len({*old.blocks, *old.unusable, *now.blocks, *now.unusable}) - len(found)
+        every = {*old.blocks.numbers, *old.unusable, *now.blocks.numbers, *now.unusable}
+        left_out += len(every) - len(found)
     return Matched(case, Basis.BLOCKS, Paired(tuple(ratios)), left_out)
 
 
@@ -88,36 +88,48 @@ def _by_reference(case: Case, reference: Case, base: Side, new: Side) -> Matched
 
 def _against_reference(cases: Sequence[Seen], references: Sequence[Seen]) -> list[tuple[Seen, Blocks]]:
     by_session = {one.session.id: one.taken.blocks for one in references}
-    return [(one, by_session.get(one.session.id, {})) for one in cases]
+    return [(one, by_session.get(one.session.id, Blocks())) for one in cases]
 
 
 def _by_calibration(case: Case, base: Side, new: Side) -> Matched | NoBasis:
     for side in (base, new):
-        if not any(one.session.calibration for one in side.timed(case)):
+        if not any(one.session.calibration.numbers for one in side.timed(case)):
             reason = f"{side.name} timed no calibration, without which two sessions' times can't be compared"
             return NoBasis(case, Basis.CALIBRATION, reason)
     sides = [[(one, one.session.calibration) for one in side.timed(case)] for side in (base, new)]
-    levels = [plain.median(time for _, blocks in side for time in blocks.values()) for side in sides]
+    levels = [median_time(blocks for _, blocks in side) for side in sides]
     return replace(
         _unpaired(case, Basis.CALIBRATION, sides), calibration_moved=log_ratio(levels[1], levels[0])
     )
 
 
 def _unpaired(case: Case, basis: Basis, sides: Sequence[Sequence[tuple[Seen, Blocks]]]) -> Matched:
-    logs: list[tuple[tuple[float, ...], ...]] = []
+    logs: list[list[tuple[float, ...]]] = []
     left_out = 0
     for side in sides:
         sessions = []
         for seen, others in side:
-            blocks = seen.taken.blocks
-            common = sorted(blocks.keys() & others.keys())
-            left_out += len(blocks) + len(seen.taken.unusable) - len(common)
-            if common:
-                sessions.append(_logs([blocks[block] / others[block] for block in common]))
-        logs.append(tuple(sessions))
-    return Matched(case, basis, Unpaired(logs[0], logs[1], 0.0, math.inf), left_out)
+            own, other = _common(seen.taken.blocks, others)
+            left_out += len(seen.taken.blocks.numbers) + len(seen.taken.unusable) - len(own)
+            if own:
+                sessions.append(_logs(own, other))
+        logs.append(sessions)
+    return Matched(case, basis, Unpaired.of(logs[0], logs[1]), left_out)
 
 
-def _logs(ratios: Sequence[float]) -> tuple[float, ...]:
+def _common(own: Blocks, other: Blocks) -> tuple[Sequence[float], Sequence[float]]:
+    """The times of the blocks that both have."""
+    if own.numbers == other.numbers:  # nearly always
+        return own.times, other.times
+    left, right = own.by_number(), other.by_number()
+    common = [number for number in own.numbers if number in right]
+    return [left[number] for number in common], [right[number] for number in common]
+
+
+def _logs(times: Sequence[float], others: Sequence[float]) -> tuple[float, ...]:
     """NaN for what is no ratio of positive times, which no suite that was read from a file has."""
-    return tuple([math.log(ratio) if ratio > 0 else math.nan for ratio in ratios])
+    try:
+        return tuple(map(math.log, map(truediv, times, others)))
+    except ValueError:
+        ratios = map(truediv, times, others)
+        return tuple(math.log(ratio) if ratio > 0 else math.nan for ratio in ratios)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics as plain
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -10,7 +9,7 @@ from bench.case import Case
 from bench.compare.cells import Matched, NoBasis, common_pairs, match
 from bench.compare.facts import fact_changes, fact_names
 from bench.compare.notes import notes
-from bench.compare.observed import Observed, observe
+from bench.compare.observed import Observed, median_time, observe
 from bench.compare.options import CompareOptions, Spreads
 from bench.compare.rows import lost_in_part, row_status
 from bench.compare.side import Seen, Side, in_order
@@ -132,8 +131,7 @@ def _deltas(
 
 
 def _median_ms(seen: Iterable[Seen]) -> float:
-    values = [value for one in seen for value in one.taken.blocks.values()]
-    return plain.median(values) if values else float("nan")
+    return median_time(one.taken.blocks for one in seen)
 
 
 def _facts(

@@ -18,8 +18,8 @@ def fact_changes(case: Case, base: Side, new: Side, tolerance: float) -> Iterato
     if case not in base.seen or case not in new.seen:
         return
     left, right = base.seen[case][-1], new.seen[case][-1]
-    after = {fact.metric: fact for fact in right.taken.facts}
-    for before in left.taken.facts:
+    after = {fact.metric: fact for fact in right.taken.facts.each()}
+    for before in left.taken.facts.each():
         fact = after.get(before.metric)
         if fact is not None and fact.unit is before.unit:
             yield _change(case, (left, before), (right, fact), tolerance)
@@ -27,15 +27,17 @@ def fact_changes(case: Case, base: Side, new: Side, tolerance: float) -> Iterato
 
 def fact_names(base: Side, new: Side) -> tuple[str, ...]:
     """Names of the facts that either side knows of any case."""
-    seen = (one for side in (base, new) for every in side.seen.values() for one in every)
-    return tuple(sorted({fact.metric for one in seen for fact in one.taken.facts}))
+    every = [one.taken.facts.labels for side in (base, new) for seen in side.seen.values() for one in seen]
+    # Most sessions share theirs.
+    apart = {id(labels): labels for labels in every}
+    return tuple(sorted({label.metric for labels in apart.values() for label in labels}))
 
 
 def one_sided_facts(case: Case, base: Side, new: Side) -> set[str]:
     """Names of the facts that only one side knows of a case that both know."""
     if case not in base.seen or case not in new.seen:
         return set()
-    names = [{fact.metric for fact in side.seen[case][-1].taken.facts} for side in (base, new)]
+    names = [{label.metric for label in side.seen[case][-1].taken.facts.labels} for side in (base, new)]
     return names[0] ^ names[1]
 
 

@@ -6,6 +6,7 @@ import statistics as plain
 from collections.abc import Iterable, Iterator, Sequence
 
 from bench.compare.facts import one_sided_facts
+from bench.compare.observed import median_time
 from bench.compare.options import Spread, Spreads
 from bench.compare.side import Side
 from bench.compared import Basis, Comparison, Delta
@@ -104,8 +105,10 @@ def _basis(found: Comparison, spreads: Spreads) -> Iterator[str]:
 def _one_process(base: Side, new: Side) -> Iterator[str]:
     """Files of pytest-benchmark, mostly."""
     for side in (base, new):
-        blocks = [{*one.blocks, *one.unusable} for session in side.sessions for one in session.cases]
-        if any(blocks) and all(len(found) <= 1 for found in blocks):
+        cases = [one for session in side.sessions for one in session.cases]
+        if any(one.blocks.numbers or one.unusable for one in cases) and all(
+            len({*one.blocks.numbers, *one.unusable}) <= 1 for one in cases
+        ):
             yield (
                 f"Every run of {side.name} is one process, whose samples are one block, however many they "
                 "are: a verdict needs several saved runs a side (--base and --new add some)."
@@ -116,14 +119,14 @@ def _machine(found: Comparison, base: Side, new: Side) -> Iterator[str]:
     """What the calibration says of the machine, which is no news of the project."""
     if not found.same_environment or all(delta.basis is Basis.BLOCKS for delta in found.deltas):
         return
-    speeds = [[v for s in side.sessions for v in s.calibration.values()] for side in (base, new)]
-    if all(speeds):
-        ratio = plain.median(speeds[1]) / plain.median(speeds[0])
-        if abs(ratio - 1) > found.rule.theta:
-            yield (
-                f"The machine itself took {_change(ratio)} on the side of {found.new} for the calibration, "
-                "which no change of the project moves. Verdicts allow for that; absolute times don't."
-            )
+    before, after = (median_time(session.calibration for session in side.sessions) for side in (base, new))
+    # Neither greater nor smaller where a side has no calibration: NaN.
+    ratio = after / before
+    if abs(ratio - 1) > found.rule.theta:
+        yield (
+            f"The machine itself took {_change(ratio)} on the side of {found.new} for the calibration, "
+            "which no change of the project moves. Verdicts allow for that; absolute times don't."
+        )
 
 
 def _references(base: Side, new: Side) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from bench.case import Case, Condition
 from bench.compare.observed import Observed, SeenSession, Taken
@@ -23,11 +24,15 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """All sessions of one side, the latest last. `repeated` names sessions that were given more than once."""
+    """All sessions of one side, the latest last. `repeated` names sessions that were given more than once.
+
+    `measured` is `seen` without the sessions that have no time of a case.
+    """
 
     name: str
     sessions: tuple[SeenSession, ...]
     seen: Mapping[Case, tuple[Seen, ...]]
+    measured: Mapping[Case, tuple[Seen, ...]]
     planned: frozenset[Case]
     repeated: tuple[str, ...]
 
@@ -41,12 +46,15 @@ class Side:
         for session in sessions:
             for taken in session.cases:
                 seen.setdefault(taken.case, []).append(Seen(session, taken))
+        # Most sessions share theirs.
+        planned = {id(session.planned): session.planned for session in sessions}.values()
         names = list(dict.fromkeys(suite.name for suite in suites))
         return cls(
             name=names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more" if names else "",
             sessions=sessions,
             seen={case: tuple(found) for case, found in seen.items()},
-            planned=frozenset(case for session in sessions for case in session.planned),
+            measured={case: tuple(one for one in found if one.taken.timed) for case, found in seen.items()},
+            planned=frozenset(chain.from_iterable(planned)),
             repeated=tuple(sorted(name for name, times in Counter(s.id for s in given).items() if times > 1)),
         )
 
@@ -57,7 +65,7 @@ class Side:
 
     def timed(self, case: Case) -> tuple[Seen, ...]:
         """The sessions that measured this case."""
-        return tuple(one for one in self.seen.get(case, ()) if one.taken.timed)
+        return self.measured.get(case, ())
 
     def failure(self, case: Case) -> Failure | None:
         """Why no session measured this case, as far as one of them tells."""
@@ -77,7 +85,9 @@ class Side:
 
     def conditions(self, case: Case) -> tuple[Condition, ...]:
         """The different conditions that this case was run under."""
-        return tuple(dict.fromkeys(one.taken.condition for one in self.seen.get(case, ())))
+        # Most sessions share theirs.
+        apart = {id(one.taken.condition): one.taken.condition for one in self.seen.get(case, ())}
+        return tuple(dict.fromkeys(apart.values()))
 
     def fingerprints(self, case: Case) -> frozenset[str]:
         """The environments that measured this case."""

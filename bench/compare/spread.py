@@ -10,14 +10,13 @@ import math
 from collections.abc import Sequence
 
 from bench.compare.options import Spread
-from bench.evidence import Unpaired
+from bench.evidence import Sessions, Unpaired, squares_around
 
 __all__ = ["MOST_EXPLAINED", "df_of_part", "moderated", "observed_spread"]
 
 # Of the variance between sessions, what the blocks inside them may explain at most where nothing is known
 # beforehand: it is an estimate too, and a spread of nothing would make every difference significant.
 MOST_EXPLAINED = 0.5
-Sessions = Sequence[Sequence[float]]
 
 
 def moderated(known: Spread, cells: Sequence[Unpaired]) -> Spread:
@@ -59,13 +58,11 @@ def df_of_part(df: float, part: float, whole: float) -> float:
 
 def _part(side: Sessions) -> tuple[int, float, float] | None:
     """Degrees of freedom, squares between session means, and the variance of such a mean by its blocks."""
-    within = [_squares(values) / (len(values) - 1) / len(values) for values in side if len(values) > 1]
-    if len(side) < 2 or not within:
+    if len(side) < 2:
         return None
-    means = [math.fsum(values) / len(values) for values in side]
-    return len(side) - 1, _squares(means), math.fsum(within) / len(within)
-
-
-def _squares(values: Sequence[float]) -> float:
-    centre = math.fsum(values) / len(values)
-    return math.fsum([(value - centre) ** 2 for value in values])
+    blocks = zip(map(len, side), side.squares, strict=True)
+    within = [squares / (count - 1) / count for count, squares in blocks if count > 1]
+    if not within:
+        return None
+    between = squares_around(side.means, math.fsum(side.means) / len(side))
+    return len(side) - 1, between, math.fsum(within) / len(within)

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import msgspec
 
-from bench.compare import Observed, observe
+from bench.compare import observe
 from bench.errors import InputError
 from bench.history.kept import Kept, kept
+from bench.history.packed import PACKED_TYPES, packed
 from bench.history.points import COLUMNS, Layout, SessionPoints, points_of
 from bench.history.times import read_times
 from bench.record import Suite
@@ -20,7 +21,7 @@ __all__ = ["Digest", "digest", "layout"]
 
 # Raised with every change of what the figures mean, of the search for changes or of the index's tables; a
 # change of the figures' types is noticed by itself.
-_VERSION = 4
+_VERSION = 5
 # A thousand times a usual suite; a file beyond it would not fit into memory beside the others.
 _LARGEST_BYTES = 2**30
 
@@ -35,7 +36,7 @@ class Digest(msgspec.Struct, frozen=True, array_like=True):
 
 def layout() -> int:
     """A number that changes with what a digest looks like: 31 bits, as SQLite has room for."""
-    types = msgspec.json.schema_components([Observed, SessionPoints, Layout])
+    types = msgspec.json.schema_components([*PACKED_TYPES, SessionPoints, Layout])
     text = msgspec.json.encode((_VERSION, COLUMNS, sys.byteorder, types), order="sorted")
     return zlib.crc32(text) & 0x7FFFFFFF
 
@@ -58,4 +59,4 @@ def _digest(suite: Suite, name: str) -> Digest:
         (session.id, session.started, session.environment, session.blocks, kept(session))
         for session in points_of(observed)
     )
-    return Digest("", kept(observed), rows)
+    return Digest("", kept(packed(observed)), rows)

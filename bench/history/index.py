@@ -23,6 +23,7 @@ from bench.history.answers import ANSWERS_TABLE, Answers
 from bench.history.digest import Digest, layout
 from bench.history.files import INDEX_FILE, Stamp
 from bench.history.kept import Damaged, whole
+from bench.history.packed import Unpacking
 from bench.history.points import SessionPoints
 
 __all__ = ["Index", "Start", "opened_index"]
@@ -101,10 +102,10 @@ class Index:
 
     def observed(self) -> Iterator[Observed]:
         """Each suite's block values."""
-        decoder = msgspec.msgpack.Decoder(Observed)
+        unpacking = Unpacking()
         query = "SELECT checksum, content FROM observed ORDER BY path"
         for checksum, content in self._connection.execute(query):
-            yield decoder.decode(whole(content, checksum))
+            yield unpacking.unpack(whole(content, checksum))
 
 
 class Start(Enum):

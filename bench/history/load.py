@@ -9,8 +9,8 @@ from typing import TypeVar
 
 import msgspec
 
+from bench.cycles import no_cycles
 from bench.errors import InputError
-from bench.history.cycles import no_cycles
 from bench.history.files import find_files
 from bench.history.index import Index, Start, opened_index
 from bench.history.kept import Damaged

@@ -6,6 +6,7 @@ import math
 import statistics as plain
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 import msgspec
 
@@ -104,13 +105,13 @@ def _session(session: SeenSession) -> SessionPoints:
         pair=session.pair,
         layout=msgspec.msgpack.encode(layout),
         numbers=array("d", [number for numbers in _numbers(session) for number in numbers]).tobytes(),
-        facts=tuple(fact.value for taken in session.cases for fact in taken.facts),
+        facts=tuple(chain.from_iterable(taken.facts.values for taken in session.cases)),
         blocks=sum(len(taken.blocks) for taken in session.cases),
     )
 
 
 def _kind(taken: Taken) -> Kind:
-    facts = tuple(FactKind(fact.metric, fact.unit, fact.bound) for fact in taken.facts)
+    facts = tuple(FactKind(label.metric, label.unit, label.bound) for label in taken.facts.labels)
     return Kind(taken.case, taken.condition, facts)
 
 
@@ -128,16 +129,17 @@ def _numbers(session: SeenSession) -> Iterator[tuple[float, ...]]:
         taken.case.group: taken for taken in session.cases if taken.case.variant == session.reference
     }
     for taken in session.cases:
-        yield _of_case(taken, references.get(taken.case.group), session.calibration)
+        yield _of_case(taken, references.get(taken.case.group), session.calibration.by_number())
 
 
 def _of_case(
     taken: Taken, reference: Taken | None, calibration: Mapping[int, float]
 ) -> tuple[float, float, float, float, float]:
     is_reference = reference is taken
-    others = calibration if is_reference else reference.blocks if reference else {}
-    pairs = [(value, others[block]) for block, value in taken.blocks.items() if block in others]
-    speeds = [1000.0 * taken.case.batch / value for value in taken.blocks.values()]
+    others = calibration if is_reference else reference.blocks.by_number() if reference else {}
+    own = zip(taken.blocks.numbers, taken.blocks.times, strict=True)
+    pairs = [(value, others[block]) for block, value in own if block in others]
+    speeds = [1000.0 * taken.case.batch / value for value in taken.blocks.times]
     sure = _believable(taken) and (is_reference or reference is None or _believable(reference))
     return (
         plain.median(speeds) if speeds else math.nan,

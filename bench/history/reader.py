@@ -6,8 +6,8 @@ import contextlib
 import os
 import sys
 
+from bench.cycles import no_cycles
 from bench.heap import retain_memory
-from bench.history.cycles import no_cycles
 from bench.history.digest import digest
 from bench.history.messages import Batch, Broken, receive, send
 

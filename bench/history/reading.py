@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
 
+from bench.cycles import no_cycles
 from bench.history.change_points import import_search
-from bench.history.cycles import no_cycles
 from bench.history.digest import Digest, digest
 from bench.history.messages import Batch, Broken, receive, send
 

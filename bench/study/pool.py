@@ -202,12 +202,8 @@ def _ratios(sides: tuple[Observed, Observed], blocks: Sequence[int]) -> Floats:
 
 
 def _values(sides: tuple[Observed, Observed], blocks: Sequence[int]) -> Floats:
-    return np.log(
-        [
-            [[taken.blocks.get(block, np.nan) for taken in side.sessions[0].cases] for block in blocks]
-            for side in sides
-        ]
-    )
+    by_case = [[taken.blocks.by_number() for taken in side.sessions[0].cases] for side in sides]
+    return np.log([[[own.get(block, np.nan) for own in cases] for block in blocks] for cases in by_case])
 
 
 def _calibration(run: RawRun, blocks: Sequence[int]) -> Floats:

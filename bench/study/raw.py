@@ -20,7 +20,7 @@ from bench.blocks import latency_series
 from bench.case import Case, Condition
 from bench.compare import Observed, observe
 from bench.compare.bursts import Bursts
-from bench.compare.observed import SeenSession, Taken
+from bench.compare.observed import Blocks, Facts, SeenSession, Taken
 from bench.environment import Environment
 from bench.errors import InputError
 from bench.quality import block_values, spoilt_blocks
@@ -134,7 +134,7 @@ def raw_side(suite: Suite) -> RawSide:
     return RawSide(
         session=session.id,
         started=session.started,
-        calibration={block: _rounded(value) for block, value in seen.calibration.items()},
+        calibration={block: _rounded(value) for block, value in seen.calibration.by_number().items()},
         cases=tuple(
             CaseTimes(record.case, record.condition, _blocks(record), record.unpaired)
             for record in suite.records
@@ -183,7 +183,7 @@ def _observed(run: RawRun, side: RawSide, name: str) -> Observed:
         fingerprint=run.environment.fingerprint,
         environment=run.environment,
         planned=tuple(times.case for times in side.cases),
-        calibration=side.calibration,
+        calibration=Blocks.of(side.calibration),
         cases=tuple(_taken(times, run.protocol) for times in side.cases),
     )
     return Observed(name, (session,))
@@ -203,11 +203,11 @@ def _taken(times: CaseTimes, protocol: Protocol) -> Taken:
     return Taken(
         case=times.case,
         condition=times.condition,
-        blocks={block: value for block, value in values.items() if block not in unusable},
+        blocks=Blocks.of({block: value for block, value in values.items() if block not in unusable}),
         unusable=tuple(sorted(unusable & {*values, *times.unpaired})),
         timed=bool(values),
         failure=None,
-        facts=(),
+        facts=Facts(),
         bursts={block.block: _bursts(block) for block in times.blocks if block.block not in times.unpaired},
     )
 

@@ -67,7 +67,7 @@ def _cell(logs: Floats) -> Unpaired | None:
     """Axes run, side, block; sessions without two usable blocks are left out."""
     sides = [[_usable(run[side]) for run in logs] for side in (0, 1)]
     kept = [tuple(values for values in side if len(values) > 1) for side in sides]
-    return Unpaired(kept[0], kept[1]) if all(kept) else None
+    return Unpaired.of(kept[0], kept[1]) if all(kept) else None
 
 
 def _usable(values: Floats) -> tuple[float, ...]:

@@ -395,14 +395,14 @@ def test_the_spread_between_sessions_is_estimated_without_that_of_blocks() -> No
     for _ in range(30):
         levels = [[rng.gauss(0, 0.03) for _ in range(6)] for _ in range(2)]
         sides = [tuple(tuple(rng.gauss(level, 0.01) for _ in range(5)) for level in side) for side in levels]
-        cells.append(Unpaired(sides[0], sides[1]))
+        cells.append(Unpaired.of(sides[0], sides[1]))
     found = observed_spread(cells)
     assert found is not None
     assert found.sd == pytest.approx(0.03, rel=0.15)
     # 10 are of one cell, since sessions are fast or slow for all of them; blocks explain 2% of the variance.
     assert found.df == pytest.approx(10 * (1 / 1.022) ** 2, rel=0.02)
-    assert observed_spread([Unpaired(((0.0, 0.1),), ((0.0, 0.2),))]) is None
-    assert observed_spread([Unpaired(((0.0,), (1.0,)), ((0.0, 0.2),))]) is None
+    assert observed_spread([Unpaired.of(((0.0, 0.1),), ((0.0, 0.2),))]) is None
+    assert observed_spread([Unpaired.of(((0.0,), (1.0,)), ((0.0, 0.2),))]) is None
 
 
 def test_sessions_that_show_no_spread_do_not_prove_that_there_is_none() -> None:
@@ -412,10 +412,10 @@ def test_sessions_that_show_no_spread_do_not_prove_that_there_is_none() -> None:
     for _ in range(20):
         side = tuple(tuple(rng.gauss(0, 0.01) for _ in range(5)) for _ in range(5))
         other = tuple(tuple(rng.gauss(0, 0.01) for _ in range(5)) for _ in range(5))
-        assert 0.0175 < moderated(known, [Unpaired(side, other)]).sd <= 0.02
+        assert 0.0175 < moderated(known, [Unpaired.of(side, other)]).sd <= 0.02
     # Where the spread is plain to see, it counts.
     apart = tuple(tuple(rng.gauss(level, 0.001) for _ in range(5)) for level in (-0.1, 0.0, 0.1, 0.2, 0.3))
-    assert moderated(known, [Unpaired(apart, apart)]).sd > 0.08
+    assert moderated(known, [Unpaired.of(apart, apart)]).sd > 0.08
 
 
 def test_a_session_counts_once_however_often_it_is_given() -> None:

@@ -166,6 +166,6 @@ def test_compare_is_judged_as_judge_does(drawn: tuple[Suites, Suites]) -> None:
                 tuple(side[suite, cell][np.isfinite(side[suite, cell])].tolist())
                 for side in (suites.base, suites.new)
             )
-            cells.append(Unpaired((base,), (new,), spread.sd, spread.df))
+            cells.append(Unpaired.of((base,), (new,), spread.sd, spread.df))
         expected = [said.verdict for said in judge(cells, OUR_RULE)]
         assert [_WORDS[verdict] for verdict in found[suite].tolist()] == expected

@@ -44,7 +44,7 @@ def unpaired(draw: st.DrawFn) -> Unpaired:
     shift = draw(st.sampled_from([0.0, 0.02, 0.3, -0.3]))
     new = tuple(tuple(shift + value for value in values) for values in draw(sessions))
     spread, df = draw(st.sampled_from([(0.0, math.inf), (0.01, 9.0), (0.1, 3.0)]))
-    return Unpaired(tuple(draw(sessions)), new, spread, df)
+    return Unpaired.of(tuple(draw(sessions)), new, spread, df)
 
 
 cells = st.one_of(paired(), unpaired())
@@ -54,7 +54,7 @@ families = st.lists(cells, min_size=1, max_size=7)
 def swapped(cell: Cell) -> Cell:
     if isinstance(cell, Paired):
         return Paired(tuple(-value for value in cell.log_ratios))
-    return Unpaired(cell.new, cell.base, cell.spread, cell.spread_df)
+    return Unpaired.of(cell.new, cell.base, cell.spread, cell.spread_df)
 
 
 @given(families, rules)
@@ -105,7 +105,7 @@ def in_another_order(cell: Cell, random: np.random.Generator) -> Cell:
     if isinstance(cell, Paired):
         return Paired(shuffle(cell.log_ratios))
     base, new = (shuffle([shuffle(values) for values in side]) for side in (cell.base, cell.new))
-    return Unpaired(base, new, cell.spread, cell.spread_df)
+    return Unpaired.of(base, new, cell.spread, cell.spread_df)
 
 
 def same(one: Judged, other: Judged) -> bool:
@@ -135,7 +135,7 @@ anything = st.floats(allow_nan=True, allow_infinity=True)
 @given(st.lists(st.lists(anything, max_size=9).map(tuple), min_size=2, max_size=5), rules)
 def test_any_numbers_at_all_get_an_answer(lists: list[tuple[float, ...]], rule: Rule) -> None:
     family: list[Cell] = [Paired(values) for values in lists]
-    family += [Unpaired((lists[0],), tuple(lists[1:]), 0.01), Unpaired((), ())]
+    family += [Unpaired.of((lists[0],), tuple(lists[1:]), 0.01), Unpaired.of((), ())]
     for judged in judge(family, rule):
         assert 0 <= judged.p_value <= 1
         assert isinstance(judged.verdict, Verdict)
@@ -152,12 +152,12 @@ BROKEN = {
     "a zero time": Paired((*USABLE, log_ratio(0.0, 1.0))),
     "a negative time": Paired((*USABLE, log_ratio(-1.0, 1.0))),
     "an infinite time": Paired((*USABLE, log_ratio(math.inf, 1.0))),
-    "no side": Unpaired((), ()),
-    "an empty session": Unpaired(((),), (USABLE,)),
-    "one block against many": Unpaired(((0.0,),), (USABLE,)),
-    "a constant side": Unpaired(((0.0,) * 9,), (USABLE,)),
-    "NaN on a side": Unpaired((USABLE,), ((math.nan, 0.0, 0.1, 0.2, 0.1),)),
-    "three blocks a side": Unpaired(((0.0, 0.01, 0.02),), ((0.5, 0.51, 0.52),)),
+    "no side": Unpaired.of((), ()),
+    "an empty session": Unpaired.of(((),), (USABLE,)),
+    "one block against many": Unpaired.of(((0.0,),), (USABLE,)),
+    "a constant side": Unpaired.of(((0.0,) * 9,), (USABLE,)),
+    "NaN on a side": Unpaired.of((USABLE,), ((math.nan, 0.0, 0.1, 0.2, 0.1),)),
+    "three blocks a side": Unpaired.of(((0.0, 0.01, 0.02),), ((0.5, 0.51, 0.52),)),
 }
 
 
@@ -183,8 +183,8 @@ def test_too_few_blocks_say_how_many_are_needed(blocks: int) -> None:
 def test_unequal_sides_are_judged_where_a_rank_test_could_be() -> None:
     many = tuple(0.001 * index for index in range(12))
     few = tuple(0.5 + 0.001 * index for index in range(3))
-    assert judge([Unpaired((many,), (few,))], RULE)[0].verdict is Verdict.SLOWER
-    judged = judge([Unpaired((many,), (few[:1],))], RULE)[0]
+    assert judge([Unpaired.of((many,), (few,))], RULE)[0].verdict is Verdict.SLOWER
+    judged = judge([Unpaired.of((many,), (few[:1],))], RULE)[0]
     assert judged.blocks_needed == 4
     assert "12 and 1 of the 4 blocks a side" in judged.reason
 
@@ -208,17 +208,17 @@ def test_an_undecided_cell_names_the_blocks_that_decide_it() -> None:
 def test_what_sessions_differ_by_can_not_be_averaged_away() -> None:
     rng = np.random.default_rng(1)
     sides = [tuple(rng.normal(0, 0.001, 500)) for _ in range(2)]
-    judged = judge([Unpaired((sides[0],), (sides[1],), 0.02, 9)], RULE)[0]
+    judged = judge([Unpaired.of((sides[0],), (sides[1],), 0.02, 9)], RULE)[0]
     assert judged.verdict is Verdict.INCONCLUSIVE
     assert judged.blocks_needed is None
     assert "sessions of the same code differ by 2%" in judged.reason
-    assert judge([Unpaired((sides[0],), (sides[1],))], RULE)[0].verdict is Verdict.EQUIVALENT
+    assert judge([Unpaired.of((sides[0],), (sides[1],))], RULE)[0].verdict is Verdict.EQUIVALENT
 
 
 def test_more_sessions_narrow_what_the_spread_widens() -> None:
     rng = np.random.default_rng(1)
     side = tuple(tuple(rng.normal(0, 0.001, 9)) for _ in range(4))
-    width = [judge([Unpaired(side[:n], side[:n], 0.02, 30)], RULE)[0].ratio for n in (1, 4)]
+    width = [judge([Unpaired.of(side[:n], side[:n], 0.02, 30)], RULE)[0].ratio for n in (1, 4)]
     assert width[1].high - width[1].low < 0.6 * (width[0].high - width[0].low)
 
 
@@ -226,7 +226,7 @@ def test_sessions_of_one_block_show_their_spread_themselves() -> None:
     rng = np.random.default_rng(5)
     base = tuple((value,) for value in rng.normal(0.0, 0.01, 9))
     new = tuple((value,) for value in rng.normal(0.3, 0.01, 9))
-    with_spread, without = judge([Unpaired(base, new, 5.0, 9), Unpaired(base, new)], RULE)
+    with_spread, without = judge([Unpaired.of(base, new, 5.0, 9), Unpaired.of(base, new)], RULE)
     assert with_spread.ratio == without.ratio
     assert without.verdict is Verdict.SLOWER
 
@@ -344,7 +344,7 @@ def test_two_sessions_err_rarely_where_the_spread_is_known() -> None:
     alarms = covered = 0
     for _ in range(runs):
         sides = [tuple(rng.normal(rng.normal(0, spread), 0.01, 7)) for _ in range(2)]
-        judged = judge([Unpaired((sides[0],), (sides[1],), spread)], Rule(0.0))[0]
+        judged = judge([Unpaired.of((sides[0],), (sides[1],), spread)], Rule(0.0))[0]
         alarms += judged.verdict in DECIDED
         covered += judged.ratio.low <= 1 <= judged.ratio.high
     assert lower_bound(alarms, runs) <= 0.05

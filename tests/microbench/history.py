@@ -1,12 +1,14 @@
-"""How long `history` and `compare --history` take on a folder of real-sized suites, and how much memory.
+"""How long `history` and `compare` take on a folder of real-sized suites, and how much memory.
 
     python -m tests.microbench.history [--files 2000] [--folder FOLDER]
 
 Makes the files from the published run of the quick preset (one of them cut short), in a temporary folder
-unless one is given, which then is kept and used again. They are in the page cache, and the index is not: that
-is what "cold" means here; "one new" is a warm index that lacks a file of a new session. Beside each stands
-what a loop of a million additions takes just before and just after, in ms: on a machine that others use as
-well, both say how much of it was left. No test, since timing decides none.
+unless one is given, which then is kept and used again. `compare` is run with the folder as the history of
+two suites (`--history`), and with the folder as a side of its own, against one suite of a later session. The
+files are in the page cache, and the index is not: that is what "cold" means here; "one new" is a warm index
+that lacks a file of a new session. Beside each stands what a loop of a million additions takes just before
+and just after, in ms: on a machine that others use as well, both say how much of it was left. No test, since
+timing decides none.
 """
 
 from __future__ import annotations
@@ -58,6 +60,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
+        later = Path(temporary) / "later.json"
         folder = arguments.folder or Path(temporary) / "history"
         fill(folder, arguments.files)
         files = [folder / f"{number:06}.json" for number in range(arguments.files)]
@@ -66,7 +69,10 @@ def main() -> None:
         print(f"{len(files)} suite files of {size / 1e6:.2f} MB, {len(os.sched_getaffinity(0))} cores")
         # Neighbours in time: compared with the spread that the others show.
         compare = ["compare", str(files[-3]), str(files[-2]), "--history", str(folder)]
-        for name, command in (("history", ["history", str(folder)]), ("compare --history", compare)):
+        add(later, files[1], 2 * len(files))
+        side = ["compare", str(folder), str(later)]
+        commands = {"history": ["history", str(folder)], "compare --history": compare, "compare FOLDER": side}
+        for name, command in commands.items():
             for left in (*folder.glob(f"{INDEX_FILE}*"), new):
                 left.unlink(missing_ok=True)
             for file in files:
