@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -48,16 +49,32 @@ def test_the_simulation_would_notice_an_interval_that_is_too_narrow() -> None:
     assert middle_three.mean() < 0.95 - 3 * math.sqrt(0.95 * 0.05 / 1500)
 
 
-# Where the extremes cover the median exactly as often as is asked, SciPy finds no end on one side or both.
-CONFIDENCES = st.sampled_from([0.9, 0.95, 0.99]) | st.integers(1, 14).map(lambda k: 1 - 2.0**-k)
-
-
-@given(st.lists(positive, min_size=1, max_size=30), CONFIDENCES)
+@given(st.lists(positive, min_size=1, max_size=200), st.sampled_from([0.9, 0.95, 0.99, 0.999]))
 def test_interval_is_that_of_scipy(values: list[float], confidence: float) -> None:
     estimate = median_estimate(values, confidence)
     if len(values) >= blocks_needed(confidence):
         found = stats.quantile_test(values, q=estimate.value, p=0.5).confidence_interval(confidence)
-        np.testing.assert_array_equal((estimate.low, estimate.high), (found.low, found.high))
+        assert (estimate.low, estimate.high) == (found.low, found.high)
+
+
+# Where the extremes cover the median exactly as often as is asked, SciPy finds no end on one side or both.
+CONFIDENCES = st.floats(0, 0.9999) | st.integers(1, 14).map(lambda k: 1 - 2.0**-k)
+ANY_CONFIDENCE = CONFIDENCES | CONFIDENCES.map(lambda c: math.nextafter(c, 1))
+
+
+@given(st.integers(1, 40), ANY_CONFIDENCE)
+def test_interval_is_the_narrowest_that_covers_as_often_as_asked(n: int, confidence: float) -> None:
+    """Counted over all ways in which n values can lie around the median, each as likely as any other."""
+    ways = [math.comb(n, below) for below in range(n + 1)]
+
+    def covered(low: int) -> Fraction:
+        return Fraction(sum(ways[low + 1 : n - low]), 2**n)
+
+    estimate = median_estimate([float(place) for place in range(n)], confidence)
+    fitting = [low for low in range((n + 1) // 2) if covered(low) >= 1 - Fraction(1 - confidence)]
+    assert estimate.has_interval == bool(fitting) == (n >= blocks_needed(confidence))
+    if fitting:
+        assert (estimate.low, estimate.high) == (max(fitting), n - 1 - max(fitting))
 
 
 @given(st.lists(positive, min_size=6, max_size=30))
