@@ -9,7 +9,8 @@ that test for significance are given one value a block as well: bursts of one pr
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from functools import lru_cache
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -142,21 +143,38 @@ def criterion(base: Floats, new: Floats, noise: float = 0.01, alpha: float = 0.0
 
 def _criterion(old: Floats, now: Floats, noise: float, alpha: float) -> Verdicts:
     n = old.shape[-1]
-    rng = np.random.default_rng([_SEED, n])
+    resamples = _resamples(n)
     # Times of a step in units of the cell's mean: squares of numbers near 1 fit a short float.
     unit = old.mean(axis=-1, keepdims=True)
     old, now = old / unit, now / unit
-    first, second = (_weights(n, n, rng) for _ in range(2))
-    ratios = (now @ second) / (old @ first) - 1
+    ratios = (now @ resamples.new) / (old @ resamples.old) - 1
     low, high = np.quantile(ratios, [0.025, 0.975], axis=-1)
     both = np.concatenate([old, now], axis=-1)
     centred = both - both.mean(axis=-1, keepdims=True)
-    first, second = (_weights(2 * n, n, rng) for _ in range(2))
-    resampled = _t(*_moments(centred, first, n), *_moments(centred, second, n), n)
+    resampled = _t(*_moments(centred, resamples.first, n), *_moments(centred, resamples.second, n), n)
     observed = _t(now.mean(-1), now.var(-1, ddof=1), old.mean(-1), old.var(-1, ddof=1), n)
     hits = np.sum(resampled < observed[:, None], axis=-1)
     different = 2 * np.minimum(hits, _RESAMPLES - hits) / _RESAMPLES < alpha
     return _said(different & (low > noise), different & (high < -noise))
+
+
+class _Resamples(NamedTuple):
+    """Weights of the samples in each resample of n: of the n of either side, and twice of those of both."""
+
+    old: Floats
+    new: Floats
+    first: Floats
+    second: Floats
+
+
+@lru_cache(maxsize=2)
+def _resamples(n: int) -> _Resamples:
+    """All cells share them. Kept, since to draw them takes longer than to use them: n is that of the bursts
+    of all blocks, or that of the blocks.
+    """
+    rng = np.random.default_rng([_SEED, n])
+    old, new = (_weights(n, n, rng) for _ in range(2))
+    return _Resamples(old, new, *(_weights(2 * n, n, rng) for _ in range(2)))
 
 
 def _weights(population: int, sample: int, rng: np.random.Generator) -> Floats:

@@ -205,3 +205,39 @@ def test_a_tensor_that_two_layers_share_counts_once() -> None:
             return self.two(self.one(x))
 
     assert by_metric(parameter_facts(Tied()))["parameters_total"].value == 12
+
+
+class Either(nn.Layer):
+    """Two layers of this class needn't run the same operators."""
+
+    def __init__(self, squares: bool) -> None:
+        super().__init__()
+        self.squares = squares
+
+    def helper(self, x: Any) -> Any:
+        return paddle.square(x) if self.squares else paddle.nn.functional.sigmoid(x)
+
+    def forward(self, x: Any) -> Any:
+        return self.helper(x)
+
+
+def test_layers_of_one_class_are_traced_each_as_it_is() -> None:
+    """Their methods are converted once for all of them."""
+    model = nn.Sequential(Either(True), Either(False), nn.Sequential(Either(False), Either(True)))
+    names = [operator.name for operator in trace(model, (3, 4, 4))]
+    found = [name for name in names if name in ("square", "sigmoid")]
+    assert found == ["square", "sigmoid", "sigmoid", "square"]
+
+
+def test_a_trace_is_the_same_where_methods_are_converted_for_each_layer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As by a Paddle that keeps what it converted in another place."""
+
+    def traced() -> list[tuple[object, ...]]:
+        found = trace(resnet18(act_layer=build("dyrelu_c"), num_classes=10), (3, 32, 32))
+        return [(one.name, one.inputs, one.outputs, one.constant) for one in found]
+
+    here = traced()
+    monkeypatch.setattr("bench.metrics.trace.import_module", lambda _: object())
+    assert traced() == here
