@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
@@ -14,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.record import Suite
+from bench.report.html import picture
 from bench.report.plots import PLOTS, Plot, draw
 from bench.report.plots.style import looks, style
 from bench.report.table import Report, assemble
@@ -101,6 +103,26 @@ def test_pictures_are_whole_files(plot: Plot, report: Report) -> None:
     assert images["png"].startswith(b"\x89PNG")
     assert images["png"].rstrip().endswith(b"IEND\xaeB`\x82")
     assert ElementTree.fromstring(images["svg"]).tag.endswith("svg")
+
+
+@pytest.mark.parametrize("plot", PLOTS, ids=lambda plot: plot.name)
+@pytest.mark.parametrize("report", ["troubled", "targets"], indirect=True)
+def test_pictures_are_those_of_a_figure_that_is_drawn_twice(
+    plot: Plot, report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As matplotlib's own are, first to nowhere for the layout."""
+    if not plot.has_data(report):
+        assert plot.name == "ratio_targets"
+        return
+
+    def on_page() -> bytes:
+        found = picture(plot, report)
+        return b"".join(map(ElementTree.tostring, (found.figure, *found.definitions.values())))
+
+    images, on_a_page = draw(plot, report), on_page()
+    monkeypatch.setattr(sys.modules["bench.report.plots.style"], "LaidOutFigure", Figure)
+    assert draw(plot, report) == images
+    assert on_page() == on_a_page
 
 
 def test_colours_stay_with_the_order_and_signs_differ() -> None:

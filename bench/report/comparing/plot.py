@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 
 from bench.compared import Comparison, Delta
 from bench.report.comparing.words import BASES, case_in_setting, case_text, threshold_text
-from bench.report.plots.style import GREY, encode, style
+from bench.report.plots.style import GREY, LaidOutFigure, encode, style
 from bench.report.table import Setting
 from bench.report.text import printable, shorten, without_paths
 from bench.verdict import Verdict
@@ -51,7 +51,7 @@ def draw_comparison(comparison: Comparison) -> dict[str, bytes]:
 def comparison_figure(comparison: Comparison) -> Figure:
     """One row a case, in the comparison's order; the ratio on a logarithmic axis, slower to the right."""
     deltas = [delta for delta in comparison.deltas if _drawable(delta)]
-    figure = Figure(figsize=(_WIDTH, _FRAME_HEIGHT + _ROW_HEIGHT * len(deltas)), layout="constrained")
+    figure = LaidOutFigure(figsize=(_WIDTH, _FRAME_HEIGHT + _ROW_HEIGHT * len(deltas)), layout="constrained")
     axes = figure.subplots()
     reach = _reach(deltas)
     axes.set_xscale("log")

@@ -12,7 +12,9 @@ from typing import Any, Literal
 import matplotlib as mpl
 from matplotlib import ticker
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
 from bench.report.plots.values import tell
@@ -21,6 +23,7 @@ from bench.report.text import printable, shorten
 __all__ = [
     "GREY",
     "LEVEL",
+    "LaidOutFigure",
     "Look",
     "Point",
     "batch_axis",
@@ -102,6 +105,22 @@ class Point:
     said: str
 
 
+class LaidOutFigure(Figure):
+    """A figure with a constrained layout, which saving doesn't draw twice.
+
+    Before it draws, `savefig` has everything drawn to nowhere, for the sake of the layout alone. The layout
+    measures by itself what it needs.
+    """
+
+    def draw(self, renderer: RendererBase) -> None:
+        """To `renderer`, unless this is to lay the figure out: it has its layout's engine only then."""
+        engine = self.get_layout_engine()
+        if isinstance(engine, ConstrainedLayoutEngine):
+            engine.execute(self)
+        else:
+            super().draw(renderer)
+
+
 @contextmanager
 def style() -> Iterator[None]:
     """The plots' settings, whatever the user's matplotlibrc says; restored on leaving."""
@@ -137,7 +156,7 @@ def panel_grid(
     longest = max((len(entry.label) for entry in entries), default=0)
     room = _LEGEND_BASE + _LEGEND_CHARACTER * longest
     size = (columns * _PANEL_WIDTH + room, lines * _PANEL_HEIGHT)
-    figure = Figure(figsize=size, layout="constrained")
+    figure = LaidOutFigure(figsize=size, layout="constrained")
     share: Literal["none", "row", "all"] = "none" if not shared else "row" if rows else "all"
     axes = list(figure.subplots(lines, columns, squeeze=False, sharey=share).flat)
     for unused in axes[panels:]:
