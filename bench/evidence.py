@@ -37,7 +37,7 @@ class Sessions(tuple[tuple[float, ...], ...]):
 
 
 def squares_around(values: Iterable[float], centre: float) -> float:
-    """The sum of squared differences to `centre`. Exact, too."""
+    """The sum of squared differences to `centre`, without a rounding of the sum."""
     return math.fsum([(value - centre) ** 2 for value in values])
 
 

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
-from itertools import accumulate
 
 import numpy as np
 
@@ -38,6 +37,8 @@ class Estimate:
 
 def blocks_needed(confidence: float) -> int:
     """Fewest values whose extremes cover the median with this confidence: 2 * 0.5^n <= 1 - confidence."""
+    if not confidence < 1:
+        raise ValueError(f"no number of values gives a confidence of {confidence}")
     # What isn't covered is at least 2^(exponent - 1), and less than 2^exponent.
     _, exponent = math.frexp(1 - confidence)
     return 2 - exponent
@@ -67,8 +68,12 @@ def _low_end(n: int, confidence: float) -> int:
     know that exactly, also where the two are equal. A report has many intervals, of few n.
     """
     most = Fraction((1 - confidence) / 2) * 2**n
-    ways = accumulate(math.comb(n, place) for place in range(n))
-    return max(place for place, sum_to in enumerate(ways) if sum_to <= most)
+    place, ways, ways_so_far = 0, 1, 1
+    while ways_so_far <= most:
+        ways = ways * (n - place) // (place + 1)
+        ways_so_far += ways
+        place += 1
+    return place - 1
 
 
 def ratio_estimate(

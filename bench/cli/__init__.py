@@ -8,6 +8,8 @@ import signal
 import sys
 from typing import NoReturn
 
+from bench.signals import sigterm_held
+
 __all__ = ["main"]
 
 _INTERRUPTED = 130
@@ -26,9 +28,11 @@ def main() -> NoReturn:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        from bench.cli.app import application
+        with sigterm_held():  # Threads of NumPy's begin here, which never take it then.
+            from bench.cli.app import application
 
-        application(only=sys.argv[1] if len(sys.argv) > 1 else None)()
+            run = application(only=sys.argv[1] if len(sys.argv) > 1 else None)
+        run()
         status: int | str | None = 0
     except KeyboardInterrupt:
         status = _INTERRUPTED

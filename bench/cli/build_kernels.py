@@ -7,7 +7,6 @@ import sys
 from bench.cli import options
 from bench.cli.output import emit
 from bench.subjects import build_kernels as build
-from bench.subjects import import_paddle
 
 __all__ = ["build_kernels"]
 
@@ -18,7 +17,6 @@ def build_kernels() -> int:
     Where it can't be had (no compiler, or one that fails), the status is 4 and the plain operators serve.
     """
     options.need_paddle("build-kernels")
-    import_paddle()
     library = build(lambda text: print(text, file=sys.stderr, flush=True))
     emit(f"{'built' if library.fresh else 'was there'}: {library.path}")
     return 0

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["compare"]
 
 
-# Thousands of sessions are millions of objects, none of them in a cycle.
+# Thousands of sessions are millions of objects, none of them in a cycle; the few of a plot can wait.
 @no_cycles()
 def compare(
     base: Annotated[Path, typer.Argument(help="A suite file or folder of a run: what was.")],

@@ -69,10 +69,10 @@ def export(
         threads=threads or len(os.sched_getaffinity(0)),
     )
     options.apply_threads(job.threads)
-    import_paddle()
     # A user's model is named package.module:factory, where the user stands.
     sys.path.insert(0, os.getcwd())
     with only_ours():
+        import_paddle()
         exported = export_model(job)
     for line in _lines(exported, to):
         emit(line)

@@ -10,7 +10,7 @@ from bench.heap import retain_memory
 from bench.pipeline import Trained, measure, measurement_status, train_all
 from bench.record import Suite
 from bench.run_folder import RunFolder, RunRequest
-from bench.subjects import DataSource, import_paddle
+from bench.subjects import DataSource
 
 if TYPE_CHECKING:
     from dyrelu.training import Ranks
@@ -25,7 +25,6 @@ def train_stage(
     training = request.preset.train
     if training is None:
         raise UsageError(f"preset {request.preset.name} trains nothing; use the verb run")
-    import_paddle()
     # A step's large tensors would else be given back to the system and met as new pages in the next.
     if not retain_memory():
         reporter.line("this machine's C library can't be told to keep freed memory: training may be slower")

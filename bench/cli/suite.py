@@ -8,7 +8,7 @@ from bench.cli.reporting import write_and_show
 from bench.cli.stages import measure_stage, train_stage
 from bench.errors import ExitStatus, worst
 from bench.presets import Changes
-from bench.subjects import DataSource
+from bench.subjects import DataSource, import_paddle
 
 __all__ = ["suite"]
 
@@ -47,6 +47,8 @@ def suite(
     ranks = options.only_process("suite")
     folder, request = options.make_request(chosen, out, resume, shard)
     options.apply_threads(request.threads)
+    if chosen.train is not None:
+        import_paddle()
     source = DataSource(data_file, download)
     with folder.claimed(request, resume) as standing:
         statuses: set[ExitStatus] = set()

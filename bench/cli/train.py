@@ -9,7 +9,7 @@ from bench.cli import options
 from bench.cli.progress import Reporter
 from bench.cli.stages import train_stage
 from bench.presets import Changes
-from bench.subjects import DataSource, launched_ranks
+from bench.subjects import DataSource, import_paddle, launched_ranks
 
 __all__ = ["train"]
 
@@ -31,6 +31,7 @@ def train(
     ranks = launched_ranks(os.environ)
     folder, request = options.make_request(chosen, out, resume)
     options.apply_threads(max(1, request.threads // ranks.local_size))
+    import_paddle()
     # The first process of a distributed job writes for all.
     claim = folder.claimed(request, resume) if ranks.leads else nullcontext(request)
     with claim as standing, Reporter() as reporter:

@@ -18,6 +18,7 @@ from bench.compare import Observed
 from bench.compare.bursts import Bursts
 from bench.compare.observed import Blocks, FactLabel, Facts, SeenSession, Taken
 from bench.environment import Environment
+from bench.history.kept import Damaged
 from bench.record import Amount, Failure
 
 __all__ = ["PACKED_TYPES", "Unpacking", "packed"]
@@ -69,6 +70,7 @@ class _Suite(msgspec.Struct, frozen=True, array_like=True):
     sessions: tuple[_Session, ...]
 
 
+_BYTES = struct.calcsize("d")
 #: Of which the bytes in an index are.
 PACKED_TYPES = (_Suite, _Cases, _Numbers)
 
@@ -120,7 +122,7 @@ class Unpacking:
         self._numbers: dict[bytes, _Numbers] = {}
 
     def unpack(self, content: bytes) -> Observed:
-        """Raises msgspec.DecodeError."""
+        """Raises msgspec.DecodeError, and Damaged where the parts don't fit together."""
         suite = self._suite.decode(content)
         return Observed(suite.name, tuple(map(self._unpacked, suite.sessions)))
 
@@ -133,7 +135,9 @@ class Unpacking:
         if numbers is None:
             numbers = msgspec.msgpack.decode(session.numbers, type=_Numbers)
             self._numbers[session.numbers] = numbers
-        times = struct.unpack(f"{len(session.times) // 8}d", session.times)
+        if not _fits(session, cases, numbers):
+            raise Damaged
+        times = struct.unpack(f"{len(session.times) // _BYTES}d", session.times)
         taken = list(_taken(session, cases, numbers, times))
         for rest in session.rest:
             taken[rest.place] = msgspec.structs.replace(
@@ -150,6 +154,17 @@ class Unpacking:
             calibration=Blocks(numbers.calibration, times[: len(numbers.calibration)]),
             cases=tuple(taken),
         )
+
+
+def _fits(session: _Session, cases: _Cases, numbers: _Numbers) -> bool:
+    blocks = len(numbers.calibration) + sum(len(usable) for usable, _, _ in numbers.cases)
+    facts = sum(len(labels) for _, _, labels in cases.cases)
+    return (
+        len(cases.cases) == len(numbers.cases)
+        and len(session.times) == _BYTES * blocks
+        and len(session.facts) == facts
+        and all(0 <= rest.place < len(cases.cases) for rest in session.rest)
+    )
 
 
 def _taken(session: _Session, cases: _Cases, numbers: _Numbers, times: tuple[float, ...]) -> Iterator[Taken]:

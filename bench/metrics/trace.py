@@ -81,13 +81,20 @@ def _methods_converted_once() -> Iterator[None]:
         functions: Any = import_module("paddle.jit.dy2static.program_translator").FunctionCache
         convert = functions.convert_with_cache
     except (ImportError, AttributeError):
+        functions = None
+    if functions is None:
         yield
         return
+    # Not longer than the trace: what was converted has the globals of its module as they were then.
+    converted: dict[Any, Any] = {}
 
-    def convert_function(cache: Any, method: Any) -> Any:
-        return convert(cache, getattr(method, "__func__", method))
+    def convert_once(cache: Any, method: Any) -> Any:
+        function = getattr(method, "__func__", method)
+        if function not in converted:
+            converted[function] = convert(cache, method)
+        return converted[function]
 
-    functions.convert_with_cache = convert_function
+    functions.convert_with_cache = convert_once
     try:
         yield
     finally:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import signal
 import threading
+import warnings
+
+from bench.signals import sigterm_held
 
 __all__ = ["import_paddle"]
 
@@ -13,19 +16,16 @@ def import_paddle() -> None:
 
     As it is imported, Paddle installs a handler in C++ that prints a dump and ends the process: Python's own
     stays where `signal.getsignal` shows it, but is never called again. A scheduler's SIGTERM would cut a
-    training short without the sentence and the last lines of its log. Without effect outside the main thread,
-    where Python allows no handler to be set.
+    training short without the sentence and the last lines of its log. Outside the main thread, where Python
+    lets nobody set a handler, Paddle keeps the signal. One that is sent meanwhile waits, unless another
+    thread takes it: to be called before a display has its own.
     """
-    if threading.current_thread() is not threading.main_thread():
-        return
-    # One that is sent in between waits.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    try:
+    with sigterm_held(), warnings.catch_warnings():
+        # On import Paddle misses ccache, with which nothing here is built.
+        warnings.simplefilter("ignore")
         import paddle  # noqa: F401
 
         handler = signal.getsignal(signal.SIGTERM)
         # None is a handler that wasn't installed from Python, and can't be again.
-        if handler is not None:
+        if handler is not None and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, handler)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import OperatorUnavailable, UsageError
 from bench.presets.schema import DyReLUSpec, SubjectSpec
+from bench.subjects.interrupts import import_paddle
 
 if TYPE_CHECKING:
     from dyrelu.kernels import Library
@@ -138,8 +138,7 @@ def kernel_outlook() -> str:
 
 def _imported_kernels() -> Any:
     """The module, for verbs that are short and say little else."""
-    with warnings.catch_warnings():
-        # On import Paddle misses ccache, with which nothing here is built.
-        warnings.simplefilter("ignore")
-        from dyrelu import kernels
+    import_paddle()
+    from dyrelu import kernels
+
     return kernels

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from matplotlib.figure import Figure
 from rich.console import Console
 
 from bench.compare import CompareOptions, compare
@@ -180,6 +181,14 @@ def test_the_same_comparison_gives_the_same_bytes(comparison: Comparison) -> Non
     assert csv(again) == csv(comparison)
     assert json(again) == json(comparison)
     assert draw_comparison(again) == draw_comparison(comparison)
+
+
+def test_the_picture_is_that_of_a_figure_that_is_drawn_twice(
+    comparison: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = draw_comparison(comparison)
+    monkeypatch.setattr("bench.report.comparing.plot.LaidOutFigure", Figure)
+    assert draw_comparison(comparison) == images
 
 
 @pytest.mark.parametrize(

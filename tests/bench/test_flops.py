@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import paddle
@@ -207,6 +209,16 @@ def test_a_tensor_that_two_layers_share_counts_once() -> None:
     assert by_metric(parameter_facts(Tied()))["parameters_total"].value == 12
 
 
+INNER = paddle.square
+
+
+class Foreign(nn.Layer):
+    """Runs what a name of its module stands for."""
+
+    def forward(self, x: Any) -> Any:
+        return INNER(x)
+
+
 class Either(nn.Layer):
     """Two layers of this class needn't run the same operators."""
 
@@ -227,6 +239,25 @@ def test_layers_of_one_class_are_traced_each_as_it_is() -> None:
     names = [operator.name for operator in trace(model, (3, 4, 4))]
     found = [name for name in names if name in ("square", "sigmoid")]
     assert found == ["square", "sigmoid", "sigmoid", "square"]
+
+
+def test_a_method_is_converted_once_a_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And again for the next one, when a name that it uses may stand for something else."""
+    cache = import_module("paddle.jit.dy2static.program_translator").FunctionCache
+    converted: list[str] = []
+    convert = cache._convert
+
+    def spy(self: Any, function: Any) -> Any:
+        converted.append(function.__qualname__)
+        return convert(self, function)
+
+    monkeypatch.setattr(cache, "_convert", spy)
+    for inner, names in ((paddle.square, ["square"] * 2), (paddle.sin, ["sin"] * 2)):
+        monkeypatch.setattr(sys.modules[__name__], "INNER", inner)
+        found = [operator.name for operator in trace(nn.Sequential(Foreign(), Foreign()), (3, 4, 4))]
+        assert [name for name in found if name in ("square", "sin")] == names
+        assert converted.count("Foreign.forward") == 1
+        converted.clear()
 
 
 def test_a_trace_is_the_same_where_methods_are_converted_for_each_layer(

@@ -13,7 +13,8 @@ from bench.case import Case, Condition, DType
 from bench.compare import CompareOptions, Observed, compare, compare_observed, observe
 from bench.compare.observed import Blocks, FactLabel, Facts, SeenSession, Taken
 from bench.history import observed_suites
-from bench.history.packed import Unpacking, packed
+from bench.history.kept import Damaged
+from bench.history.packed import PACKED_TYPES, Unpacking, packed
 from bench.record import Bound, Failure, FailureKind
 from bench.storage import load_suite, save_suite
 from bench.units import Unit
@@ -99,6 +100,28 @@ def test_what_goes_in_comes_out(every: list[Observed]) -> None:
     assert found == every
     # A number is of one kind still, which equality alone doesn't tell.
     assert msgspec.json.encode(found) == msgspec.json.encode(every)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"times": b""},
+        {"times": bytes(8 * 5 + 3)},
+        {"facts": (1,)},
+        {"rest": ((99, None, {}, ()),)},
+        {"numbers": msgspec.msgpack.encode(((), ()))},
+    ],
+    ids=lambda change: str(*change),
+)
+def test_parts_that_do_not_fit_together_are_damage(change: dict[str, object]) -> None:
+    """An index that says so is made anew."""
+    name, sessions = msgspec.msgpack.decode(kept(observe(run_suite(Run("one")), "one")))
+    names = [field.name for field in msgspec.structs.fields(PACKED_TYPES[0])]
+    assert names == ["name", "sessions"]
+    columns = ("id", "pair", "started", "cases", "numbers", "times", "facts", "rest")
+    spoilt = [change.get(column, value) for column, value in zip(columns, sessions[0], strict=True)]
+    with pytest.raises(Damaged):
+        Unpacking().unpack(msgspec.msgpack.encode((name, [spoilt])))
 
 
 @pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.parent.name)

@@ -102,6 +102,12 @@ def test_a_sample_that_is_not_finite_is_refused(bad: float) -> None:
         median_estimate([1.0, 2.0, bad])
 
 
+@pytest.mark.parametrize("confidence", [1.0, 1.5, math.nan])
+def test_certainty_is_not_to_be_had(confidence: float) -> None:
+    with pytest.raises(ValueError, match="no number of values"):
+        blocks_needed(confidence)
+
+
 def test_blocks_needed_is_where_the_extremes_suffice() -> None:
     assert blocks_needed(0.95) == 6
     assert 1 - 2 * 0.5**6 >= 0.95 > 1 - 2 * 0.5**5

@@ -13,7 +13,8 @@ from matplotlib.patches import Patch
 
 from bench.compared import Comparison, Delta
 from bench.report.comparing.words import BASES, case_in_setting, case_text, threshold_text
-from bench.report.plots.style import GREY, LaidOutFigure, encode, style
+from bench.report.plots.laid_out import LaidOutFigure
+from bench.report.plots.style import GREY, encode, style
 from bench.report.table import Setting
 from bench.report.text import printable, shorten, without_paths
 from bench.verdict import Verdict

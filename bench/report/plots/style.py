@@ -12,18 +12,16 @@ from typing import Any, Literal
 import matplotlib as mpl
 from matplotlib import ticker
 from matplotlib.axes import Axes
-from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
+from bench.report.plots.laid_out import LaidOutFigure
 from bench.report.plots.values import tell
 from bench.report.text import printable, shorten
 
 __all__ = [
     "GREY",
     "LEVEL",
-    "LaidOutFigure",
     "Look",
     "Point",
     "batch_axis",
@@ -103,22 +101,6 @@ class Point:
     high: float | None
     sure: bool
     said: str
-
-
-class LaidOutFigure(Figure):
-    """A figure with a constrained layout, which saving doesn't draw twice.
-
-    Before it draws, `savefig` has everything drawn to nowhere, for the sake of the layout alone. The layout
-    measures by itself what it needs.
-    """
-
-    def draw(self, renderer: RendererBase) -> None:
-        """To `renderer`, unless this is to lay the figure out: it has its layout's engine only then."""
-        engine = self.get_layout_engine()
-        if isinstance(engine, ConstrainedLayoutEngine):
-            engine.execute(self)
-        else:
-            super().draw(renderer)
 
 
 @contextmanager
