@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from paddle import nn
 
-from dyrelu.activations import build
 from dyrelu.kernels import Kernel, onednn_convolutions, settle_convolution, suits_onednn, using
 from dyrelu.kernels.fused import convolved
 from dyrelu.models import resnet_cifar
@@ -190,7 +189,8 @@ def test_only_what_the_operator_computes_is_taken(layer: nn.Layer, taken: bool) 
 
 
 def test_a_network_is_as_before_when_it_is_over() -> None:
-    network = resnet_cifar(act_layer=build("relu"), depth=8, width=16)
+    # Without a kink, at which rounding now and then decides about a gradient.
+    network = resnet_cifar(act_layer=lambda _: nn.Silu(), depth=8, width=16)
     twin = copy.deepcopy(network)
     x = paddle.to_tensor(np.random.default_rng(1).standard_normal((4, 3, 16, 16), np.float32))
     states = [list(network.state_dict()), [p.name for p in network.parameters()], repr(network)]
@@ -207,9 +207,8 @@ def test_a_network_is_as_before_when_it_is_over() -> None:
     for mine, its in zip(network.parameters(), twin.parameters(), strict=True):
         if mine.stop_gradient:  # a batch norm's statistics
             continue
-        # Rounding decides which way a ReLU goes that is fed with nearly 0.
         apart = np.linalg.norm(gradient(mine) - gradient(its))
-        assert apart < 0.01 * np.linalg.norm(gradient(its)) + 1e-3
+        assert apart < 1e-4 * np.linalg.norm(gradient(its)) + 1e-5
 
 
 def test_other_types_and_empty_batches_take_paddles() -> None:
