@@ -109,21 +109,12 @@ def _unpaired(case: Case, basis: Basis, sides: Sequence[Sequence[tuple[Seen, Blo
     for side in sides:
         sessions = []
         for seen, others in side:
-            own, other = _common(seen.taken.blocks, others)
+            own, other = seen.taken.blocks.beside(others)
             left_out += len(seen.taken.blocks.numbers) + len(seen.taken.unusable) - len(own)
             if own:
                 sessions.append(_logs(own, other))
         logs.append(sessions)
     return Matched(case, basis, Unpaired.of(logs[0], logs[1]), left_out)
-
-
-def _common(own: Blocks, other: Blocks) -> tuple[Sequence[float], Sequence[float]]:
-    """The times of the blocks that both have."""
-    if own.numbers == other.numbers:  # nearly always
-        return own.times, other.times
-    left, right = own.by_number(), other.by_number()
-    common = [number for number in own.numbers if number in right]
-    return [left[number] for number in common], [right[number] for number in common]
 
 
 def _logs(times: Sequence[float], others: Sequence[float]) -> tuple[float, ...]:

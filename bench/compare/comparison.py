@@ -12,7 +12,7 @@ from bench.compare.notes import notes
 from bench.compare.observed import Observed, median_time, observe
 from bench.compare.options import CompareOptions, Spreads
 from bench.compare.rows import lost_in_part, row_status
-from bench.compare.side import Seen, Side, in_order
+from bench.compare.side import Side, in_order
 from bench.compare.spread import moderated
 from bench.compared import Basis, Comparison, Delta, FactChange, RowStatus, Status
 from bench.evidence import Cell, Unpaired
@@ -104,7 +104,7 @@ def _deltas(
     nothing = Estimate(float("nan"), float("nan"), float("nan"), 0)
     found = []
     for one in matches:
-        times = [_median_ms(side.timed(one.case)) for side in sides]
+        times = [median_time(seen.taken.blocks for seen in side.timed(one.case)) for side in sides]
         delta = Delta(
             *(one.case, LATENCY, one.basis, nothing, 1.0, Verdict.INCONCLUSIVE),
             theta=options.rule.theta,
@@ -128,10 +128,6 @@ def _deltas(
             )
         )
     return tuple(found)
-
-
-def _median_ms(seen: Iterable[Seen]) -> float:
-    return median_time(one.taken.blocks for one in seen)
 
 
 def _facts(

@@ -42,6 +42,14 @@ class Blocks(msgspec.Struct, frozen=True):
         """The time of each block."""
         return dict(zip(self.numbers, self.times, strict=True))
 
+    def beside(self, other: Blocks) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """The times here and there of the blocks that both have."""
+        if self.numbers == other.numbers:  # nearly always
+            return self.times, other.times
+        own, others = self.by_number(), other.by_number()
+        common = [number for number in self.numbers if number in others]
+        return tuple(own[number] for number in common), tuple(others[number] for number in common)
+
 
 def median_time(every: Iterable[Blocks]) -> float:
     """The median of all blocks' times, in ms; NaN of no block."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import statistics as plain
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 
 import msgspec
 
 from bench.case import Case, Condition
 from bench.compare import Observed
-from bench.compare.observed import SeenSession, Taken
+from bench.compare.observed import Blocks, SeenSession, Taken
 from bench.environment import Environment
 from bench.record import Bound
 from bench.statistics import blocks_needed
@@ -129,16 +129,15 @@ def _numbers(session: SeenSession) -> Iterator[tuple[float, ...]]:
         taken.case.group: taken for taken in session.cases if taken.case.variant == session.reference
     }
     for taken in session.cases:
-        yield _of_case(taken, references.get(taken.case.group), session.calibration.by_number())
+        yield _of_case(taken, references.get(taken.case.group), session.calibration)
 
 
 def _of_case(
-    taken: Taken, reference: Taken | None, calibration: Mapping[int, float]
+    taken: Taken, reference: Taken | None, calibration: Blocks
 ) -> tuple[float, float, float, float, float]:
     is_reference = reference is taken
-    others = calibration if is_reference else reference.blocks.by_number() if reference else {}
-    own = zip(taken.blocks.numbers, taken.blocks.times, strict=True)
-    pairs = [(value, others[block]) for block, value in own if block in others]
+    others = calibration if is_reference else reference.blocks if reference else Blocks()
+    pairs = list(zip(*taken.blocks.beside(others), strict=True))
     speeds = [1000.0 * taken.case.batch / value for value in taken.blocks.times]
     sure = _believable(taken) and (is_reference or reference is None or _believable(reference))
     return (
