@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import faulthandler
+import functools
 import importlib.util
 import os
 import signal
@@ -20,6 +22,8 @@ import zlib  # noqa: F401
 
 import numpy.random  # noqa: F401
 
+from tests.own_process import pytest_pyfunc_call  # noqa: F401
+
 # A shell's background job ignores Ctrl-C, and so would every process that a test starts and interrupts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -32,6 +36,30 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
     if not _NO_PADDLE or not collection_path.name.startswith("test_"):
         return None
     return "nopaddle" not in collection_path.read_text() or None
+
+
+@functools.cache
+def _standard_error() -> int:
+    """A copy of it from before a test's output is captured, which is lost if the process crashes."""
+    return os.dup(2)
+
+
+def pytest_configure() -> None:
+    _standard_error()
+
+
+@functools.cache
+def _crashes_shown() -> None:
+    """Python's stack; Paddle's handlers, set on import, would print theirs into what is captured."""
+    sys.modules["paddle"].disable_signal_handler()
+    faulthandler.disable()  # enabled again while it is enabled, it would leave other handlers in place
+    faulthandler.enable(_standard_error())
+
+
+@pytest.fixture(autouse=True)
+def crashes_shown() -> None:
+    if "paddle" in sys.modules:
+        _crashes_shown()
 
 
 @pytest.fixture(autouse=True)

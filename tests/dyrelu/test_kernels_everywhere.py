@@ -16,6 +16,7 @@ from dyrelu.models import resnet_cifar
 from tests.dyrelu.cases import CASES, Case, gradient, make_pair, random_input
 from tests.dyrelu.kernel_support import ROOT, needs_compiler, run_python, ties
 from tests.dyrelu.test_activations_traced import predictor, save
+from tests.dyrelu.tracers import TRACERS
 
 pytestmark = needs_compiler
 
@@ -51,7 +52,7 @@ def test_one_two_and_three_threads_give_the_same_bits() -> None:
     assert len(digests) == 1
 
 
-@pytest.mark.parametrize("full_graph", [True, False], ids=["ast", "sot"])
+@pytest.mark.parametrize("full_graph", TRACERS)
 @pytest.mark.parametrize("case", ties(), ids=str)
 def test_traced_layers_train_as_eager_ones(case: Case, full_graph: bool) -> None:
     with using(Kernel.FUSED):
@@ -67,6 +68,7 @@ def test_traced_layers_train_as_eager_ones(case: Case, full_graph: bool) -> None
         np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.own_process
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_layer_traced_for_deployment_still_has_its_gradients(case: Case) -> None:
     """Traced in evaluation mode it keeps nothing for a backward pass, and computes it again for one."""

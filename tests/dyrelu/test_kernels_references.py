@@ -17,6 +17,7 @@ from tests.dyrelu.cases import FloatType, gradient, random_input
 from tests.dyrelu.kernel_support import needs_compiler, run_python
 from tests.dyrelu.oracle import Array
 from tests.dyrelu.test_kernels_build import hidden_compiler
+from tests.dyrelu.tracers import TRACERS
 
 pytestmark = needs_compiler
 
@@ -161,7 +162,7 @@ def test_without_a_compiler_the_plain_operators_serve(tmp_path: Path) -> None:
     assert done.stderr.count("RuntimeWarning") == 1
 
 
-@pytest.mark.parametrize("full_graph", [True, False], ids=["ast", "sot"])
+@pytest.mark.parametrize("full_graph", TRACERS)
 @pytest.mark.parametrize("name", REFERENCES)
 def test_traced_layers_train_as_eager_ones(name: str, full_graph: bool) -> None:
     traced = paddle.jit.to_static(fused(name), full_graph=full_graph)

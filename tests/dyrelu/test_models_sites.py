@@ -16,6 +16,7 @@ from dyrelu.errors import OptionError, ShapeError
 from dyrelu.models import ResNetSites, resnet_sites
 from dyrelu.models.blocks import ActivationLayer
 from dyrelu.training import calibrate_batch_norm, initialise, load_state, save_state
+from tests.dyrelu.tracers import TRACERS
 
 IMAGE = (3, 32, 32)
 RESNET18 = [(64, 32, 32)] * 5 + [(128, 16, 16)] * 4 + [(256, 8, 8)] * 4 + [(512, 4, 4)] * 4
@@ -109,7 +110,7 @@ def test_the_state_is_that_of_the_activations(name: str, tmp_path: Path) -> None
     np.testing.assert_array_equal(network(images(2)).numpy(), other(images(2)).numpy())
 
 
-@pytest.mark.parametrize("full_graph", [True, False], ids=["ast", "sot"])
+@pytest.mark.parametrize("full_graph", TRACERS)
 @pytest.mark.parametrize("number", [1, 3])
 def test_a_trace_has_the_inputs_of_the_last_call(number: int, full_graph: bool) -> None:
     network = sites(build("dyrelu_b"))

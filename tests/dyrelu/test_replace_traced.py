@@ -14,6 +14,7 @@ from paddle.static import InputSpec
 
 from dyrelu import replace_activations
 from dyrelu.activations import build
+from tests.dyrelu.tracers import BY_SOURCE, TRACERS
 
 SHAPE = (2, 3, 6, 6)
 SPEC = [InputSpec([None, *SHAPE[1:]], "float32")]
@@ -80,10 +81,7 @@ def test_order_matters_here(network: Callable[[], nn.Layer]) -> None:
 
 
 # Paddle 2.6's bytecode tracer crashes the process on a nested model with hooks; its other tracer doesn't.
-TRACERS = [True] if paddle.__version__.startswith("2.") else [True, False]
-
-
-@pytest.mark.parametrize("full_graph", TRACERS)
+@pytest.mark.parametrize("full_graph", [BY_SOURCE] if paddle.__version__.startswith("2.") else TRACERS)
 @pytest.mark.parametrize("network", NETWORKS)
 def test_to_static(network: Callable[[], nn.Layer], full_graph: bool) -> None:
     expected = reference(network)
