@@ -67,10 +67,12 @@ def compare(
     flags.rules()  # a mistake in them is said before thousands of files are read
     paths = ([base, *(more_base or ())], [new, *(more_new or ())])
     with Reporter() as reporter:
-        read = [comparing.read_side(side, reporter) for side in paths]
+        old = comparing.read_side(paths[0], reporter)
+        # Whoever lays a folder beside itself need not wait for it twice.
+        read = [old, old if paths[0] == paths[1] else comparing.read_side(paths[1], reporter)]
         sides = [side.observed for side in read]
         options = CompareOptions(rule, spreads=comparing.spreads_of(history, sides))
-    skipped = tuple(note for side in read for note in side.notes)
+    skipped = tuple(dict.fromkeys(note for side in read for note in side.notes))
 
     def judge(rule: Rule) -> Comparison:
         found = compare_observed(sides[0], sides[1], replace(options, rule=rule))

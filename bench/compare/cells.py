@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from operator import truediv
 
 from bench.case import Case
 from bench.compare.bursts import paired_log_ratios
 from bench.compare.observed import Blocks, median_time
-from bench.compare.side import Seen, Side
+from bench.compare.side import Seen, Side, of_each
 from bench.compared import Basis
-from bench.evidence import Cell, Paired, Unpaired, log_ratio
+from bench.evidence import Cell, Paired, Sessions, Unpaired, log_ratio
 
 __all__ = ["Matched", "NoBasis", "common_pairs", "match"]
 
@@ -38,6 +38,14 @@ class NoBasis:
     case: Case
     basis: Basis
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Laid:
+    """One side's blocks of a case beside what they are judged by; `left_out` is the number of the others."""
+
+    logs: Sessions
+    left_out: int
 
 
 def match(case: Case, base: Side, new: Side, reference: Case | None) -> Matched | NoBasis:
@@ -82,13 +90,15 @@ def _paired(case: Case, pairs: Sequence[str], base: Side, new: Side) -> Matched:
 
 
 def _by_reference(case: Case, reference: Case, base: Side, new: Side) -> Matched:
-    sides = [_against_reference(side.timed(case), side.timed(reference)) for side in (base, new)]
-    return _unpaired(case, Basis.REFERENCE, sides)
+    def laid(side: Side) -> _Laid:
+        return _laid(_against_reference(side.timed(case), side.timed(reference)))
+
+    return _unpaired(case, Basis.REFERENCE, *of_each(base, new, laid))
 
 
-def _against_reference(cases: Sequence[Seen], references: Sequence[Seen]) -> list[tuple[Seen, Blocks]]:
+def _against_reference(cases: Sequence[Seen], references: Sequence[Seen]) -> Iterator[tuple[Seen, Blocks]]:
     by_session = {one.session.id: one.taken.blocks for one in references}
-    return [(one, by_session.get(one.session.id, Blocks())) for one in cases]
+    return ((one, by_session.get(one.session.id, Blocks())) for one in cases)
 
 
 def _by_calibration(case: Case, base: Side, new: Side) -> Matched | NoBasis:
@@ -96,25 +106,31 @@ def _by_calibration(case: Case, base: Side, new: Side) -> Matched | NoBasis:
         if not any(one.session.calibration.numbers for one in side.timed(case)):
             reason = f"{side.name} timed no calibration, without which two sessions' times can't be compared"
             return NoBasis(case, Basis.CALIBRATION, reason)
-    sides = [[(one, one.session.calibration) for one in side.timed(case)] for side in (base, new)]
-    levels = [median_time(blocks for _, blocks in side) for side in sides]
-    return replace(
-        _unpaired(case, Basis.CALIBRATION, sides), calibration_moved=log_ratio(levels[1], levels[0])
-    )
+
+    def laid(side: Side) -> _Laid:
+        return _laid((one, one.session.calibration) for one in side.timed(case))
+
+    def level(side: Side) -> float:
+        return median_time(one.session.calibration for one in side.timed(case))
+
+    old, now = of_each(base, new, level)
+    matched = _unpaired(case, Basis.CALIBRATION, *of_each(base, new, laid))
+    return replace(matched, calibration_moved=log_ratio(now, old))
 
 
-def _unpaired(case: Case, basis: Basis, sides: Sequence[Sequence[tuple[Seen, Blocks]]]) -> Matched:
-    logs: list[list[tuple[float, ...]]] = []
+def _laid(side: Iterable[tuple[Seen, Blocks]]) -> _Laid:
+    logs: list[tuple[float, ...]] = []
     left_out = 0
-    for side in sides:
-        sessions = []
-        for seen, others in side:
-            own, other = seen.taken.blocks.beside(others)
-            left_out += len(seen.taken.blocks.numbers) + len(seen.taken.unusable) - len(own)
-            if own:
-                sessions.append(_logs(own, other))
-        logs.append(sessions)
-    return Matched(case, basis, Unpaired.of(logs[0], logs[1]), left_out)
+    for seen, others in side:
+        own, other = seen.taken.blocks.beside(others)
+        left_out += len(seen.taken.blocks.numbers) + len(seen.taken.unusable) - len(own)
+        if own:
+            logs.append(_logs(own, other))
+    return _Laid(Sessions(logs), left_out)
+
+
+def _unpaired(case: Case, basis: Basis, base: _Laid, new: _Laid) -> Matched:
+    return Matched(case, basis, Unpaired(base.logs, new.logs), base.left_out + new.left_out)
 
 
 def _logs(times: Sequence[float], others: Sequence[float]) -> tuple[float, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from bench.case import Case
 from bench.compare.cells import Matched, NoBasis, common_pairs, match
@@ -12,7 +13,7 @@ from bench.compare.notes import notes
 from bench.compare.observed import Observed, median_time, observe
 from bench.compare.options import CompareOptions, Spreads
 from bench.compare.rows import lost_in_part, row_status
-from bench.compare.side import Side, in_order
+from bench.compare.side import Side, in_order, of_each
 from bench.compare.spread import moderated
 from bench.compared import Basis, Comparison, Delta, FactChange, RowStatus, Status
 from bench.evidence import Cell, Unpaired
@@ -39,7 +40,8 @@ def compare_observed(
     base: Sequence[Observed], new: Sequence[Observed], options: CompareOptions
 ) -> Comparison:
     """Compares what was taken from suites. The order of suites, records and blocks doesn't matter."""
-    left, right = Side.of(base), Side.of(new)
+    left = Side.of(base)
+    right = left if new is base else Side.of(new)
     cases = in_order(left.cases | right.cases, lambda case: left.reference(case) or right.reference(case))
     rows = {case: row for case in cases if (row := row_status(case, left, right)) is not None}
     usable = [case for case in cases if case not in rows]
@@ -104,12 +106,12 @@ def _deltas(
     nothing = Estimate(float("nan"), float("nan"), float("nan"), 0)
     found = []
     for one in matches:
-        times = [median_time(seen.taken.blocks for seen in side.timed(one.case)) for side in sides]
+        base_ms, new_ms = of_each(*sides, partial(_time, one.case))
         delta = Delta(
             *(one.case, LATENCY, one.basis, nothing, 1.0, Verdict.INCONCLUSIVE),
             theta=options.rule.theta,
-            base_ms=times[0],
-            new_ms=times[1],
+            base_ms=base_ms,
+            new_ms=new_ms,
         )
         if isinstance(one, NoBasis):
             found.append(replace(delta, reason=one.reason))
@@ -128,6 +130,10 @@ def _deltas(
             )
         )
     return tuple(found)
+
+
+def _time(case: Case, side: Side) -> float:
+    return median_time(seen.taken.blocks for seen in side.timed(case))
 
 
 def _facts(

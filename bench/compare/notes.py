@@ -33,8 +33,11 @@ def notes(found: Comparison, base: Side, new: Side, spreads: Spreads) -> tuple[s
 
 def _identical(base: Side, new: Side) -> Iterator[str]:
     both = sorted({s.id for s in base.sessions} & {s.id for s in new.sessions})
-    if both:
+    if len(both) == 1:
         yield f"The session {both[0]} stands on both sides: it can't differ from itself."
+    elif both:
+        named = f"{both[0]} and {len(both) - 1} more"
+        yield f"The session {named} stand on both sides: none can differ from itself."
     for side in (base, new):
         if side.repeated:
             yield f"{side.name}: the session {side.repeated[0]} was given more than once and counts once."

@@ -6,12 +6,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import TypeVar
 
 from bench.case import Case, Condition
 from bench.compare.observed import Observed, SeenSession, Taken
 from bench.record import Failure
 
-__all__ = ["Seen", "Side", "in_order"]
+__all__ = ["Seen", "Side", "in_order", "of_each"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,12 @@ class Side:
     def reference(self, case: Case) -> str:
         """The variant that this case's group is measured against."""
         return next((one.session.reference for one in self.seen.get(case, ())), "")
+
+
+def of_each(base: Side, new: Side, take: Callable[[Side], T]) -> tuple[T, T]:
+    """What `take` makes of each; where one side is laid beside itself, it is made once."""
+    first = take(base)
+    return first, first if new is base else take(new)
 
 
 def in_order(cases: Iterable[Case], reference: Callable[[Case], str]) -> list[Case]:

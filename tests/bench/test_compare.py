@@ -426,6 +426,8 @@ def test_a_session_counts_once_however_often_it_is_given() -> None:
     same = compare([base], [base], STEADY)
     assert not same.regressions
     assert any("The session old stands on both sides" in note for note in same.notes)
+    every = compare([base, new], [base, new], STEADY)
+    assert any("The session new one and 1 more stand on both sides" in note for note in every.notes)
 
 
 def test_another_reference_is_said() -> None:

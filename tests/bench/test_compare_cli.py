@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -141,6 +142,23 @@ def test_a_damaged_file_in_a_folder_is_named_and_skipped() -> None:
     empty = compare("empty", "new.json")
     assert empty.exit_code == USAGE
     assert "empty: holds no suite file" in empty.stderr
+
+
+@pytest.mark.usefixtures("place")
+def test_a_folder_is_laid_beside_itself_as_beside_a_copy() -> None:
+    """Though it is read once, and what is cut in it named once."""
+    for number in range(3):
+        keep(old(number), f"olds/{number}.json")
+    Path("olds/cut.json").write_bytes(Path("olds/0.json").read_bytes()[:1000])
+    shutil.copytree("olds", "copies")
+    itself = compare("olds", "olds", "--export-csv", "itself.csv", "--export-json", "itself.json")
+    copied = compare("olds", "copies", "--export-csv", "copied.csv")
+    assert itself.exit_code == copied.exit_code == 0
+    assert Path("itself.csv").read_bytes() == Path("copied.csv").read_bytes()
+    assert itself.stderr.count("olds/cut.json: skipped: ") == 1
+    notes = json.loads(Path("itself.json").read_text())["comparison"]["notes"]
+    assert sum("cut.json" in note for note in notes) == 1
+    assert copied.stderr.count("cut.json: skipped: ") == 2
 
 
 @pytest.mark.usefixtures("place")

@@ -4,11 +4,11 @@
 
 Makes the files from the published run of the quick preset (one of them cut short), in a temporary folder
 unless one is given, which then is kept and used again. `compare` is run with the folder as the history of
-two suites (`--history`), and with the folder as a side of its own, against one suite of a later session. The
-files are in the page cache, and the index is not: that is what "cold" means here; "one new" is a warm index
-that lacks a file of a new session. Beside each stands what a loop of a million additions takes just before
-and just after, in ms: on a machine that others use as well, both say how much of it was left. No test, since
-timing decides none.
+two suites (`--history`), and with the folder as a side of its own, against one suite of a later session and
+against itself. The files are in the page cache, and the index is not: that is what "cold" means here; "one
+new" is a warm index that lacks a file of a new session. Beside each stands what a loop of a million additions
+takes just before and just after, in ms: on a machine that others use as well, both say how much of it was
+left. No test, since timing decides none.
 """
 
 from __future__ import annotations
@@ -70,8 +70,12 @@ def main() -> None:
         # Neighbours in time: compared with the spread that the others show.
         compare = ["compare", str(files[-3]), str(files[-2]), "--history", str(folder)]
         add(later, files[1], 2 * len(files))
-        side = ["compare", str(folder), str(later)]
-        commands = {"history": ["history", str(folder)], "compare --history": compare, "compare FOLDER": side}
+        commands = {
+            "history": ["history", str(folder)],
+            "compare --history": compare,
+            "compare FOLDER": ["compare", str(folder), str(later)],
+            "compare twice": ["compare", str(folder), str(folder)],
+        }
         for name, command in commands.items():
             for left in (*folder.glob(f"{INDEX_FILE}*"), new):
                 left.unlink(missing_ok=True)
