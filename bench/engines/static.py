@@ -14,6 +14,7 @@ import numpy as np
 from bench.case import DType
 from bench.engines.base import Job, Prepared
 from bench.engines.eager import one_tensor, synchroniser
+from bench.tracing import fast_tracing
 
 __all__ = ["ENGINE"]
 
@@ -46,7 +47,8 @@ class _Static:
                 if wait is not None:
                     wait()
 
-            step()
+            with fast_tracing():
+                step()
             return Prepared(step, lambda: one_tensor(last[0]))
 
         return bind

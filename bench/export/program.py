@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.tracing import fast_tracing
+
 __all__ = ["Program", "exported_program"]
 
 _SUFFIXES = (".json", ".pdmodel")  # Paddle 3 and Paddle 2.6
@@ -34,7 +36,8 @@ def exported_program(build: Callable[[], Any], image: tuple[int, ...], folder: P
     if not (folder / _DONE).exists():
         folder.mkdir(parents=True, exist_ok=True)
         spec = [InputSpec([-1, *image], "float32", name="image")]
-        paddle.jit.save(build(), str(stem), input_spec=spec)
+        with fast_tracing():
+            paddle.jit.save(build(), str(stem), input_spec=spec)
         (folder / _DONE).touch()
     operators = next(path for suffix in _SUFFIXES if (path := stem.with_suffix(suffix)).exists())
     return Program(operators, stem.with_suffix(".pdiparams"))

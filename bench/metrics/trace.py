@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
+
+from bench.tracing import fast_tracing
 
 __all__ = ["LayerCall", "TracedOperator", "trace", "trace_layers"]
 
@@ -64,41 +64,9 @@ def trace(model: Any, image: tuple[int, ...], batch: int = 1) -> tuple[TracedOpe
         if hasattr(layer, "spell_out"):
             layer.spell_out()
     static = paddle.jit.to_static(model, input_spec=[InputSpec([batch, *image], "float32")], full_graph=True)
-    with _methods_converted_once():
+    with fast_tracing():
         program = static.forward.concrete_program.main_program
     return tuple(_operators(program))
-
-
-@contextmanager
-def _methods_converted_once() -> Iterator[None]:
-    """Half of the time of a deep network of layers that Paddle doesn't know.
-
-    Paddle rewrites `forward` for static graphs by way of a file, and remembers what it made by a weak
-    reference to the bound method, which is gone at once: each layer of a class is rewritten for itself.
-    Without effect where Paddle has another place for it, since this one is not public.
-    """
-    try:
-        functions: Any = import_module("paddle.jit.dy2static.program_translator").FunctionCache
-        convert = functions.convert_with_cache
-    except (ImportError, AttributeError):
-        functions = None
-    if functions is None:
-        yield
-        return
-    # Not longer than the trace: what was converted has the globals of its module as they were then.
-    converted: dict[Any, Any] = {}
-
-    def convert_once(cache: Any, method: Any) -> Any:
-        function = getattr(method, "__func__", method)
-        if function not in converted:
-            converted[function] = convert(cache, method)
-        return converted[function]
-
-    functions.convert_with_cache = convert_once
-    try:
-        yield
-    finally:
-        functions.convert_with_cache = convert
 
 
 def trace_layers(model: Any, image: tuple[int, ...], batch: int = 1) -> tuple[LayerCall, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+import traceback
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -270,5 +272,29 @@ def test_a_trace_is_the_same_where_methods_are_converted_for_each_layer(
         return [(one.name, one.inputs, one.outputs, one.constant) for one in found]
 
     here = traced()
-    monkeypatch.setattr("bench.metrics.trace.import_module", lambda _: object())
+    monkeypatch.setattr("bench.tracing.import_module", lambda _: object())
     assert traced() == here
+
+
+def test_a_trace_keeps_no_call_stacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paddle would keep one for each operator for as long as the process lives."""
+    asked: list[object] = []
+    extract = traceback.extract_stack
+    monkeypatch.setattr(traceback, "extract_stack", lambda *_, **__: asked.append(1) or extract())
+    outside = traceback.extract_stack
+    before = sum(type(one) is traceback.FrameSummary for one in gc.get_objects())
+    trace(nn.Sequential(nn.Conv2D(3, 4, 3), nn.ReLU()), (3, 8, 8))
+    assert sum(type(one) is traceback.FrameSummary for one in gc.get_objects()) <= before
+    assert not asked
+    assert traceback.extract_stack is outside
+
+
+def test_a_failed_trace_leaves_call_stacks_to_others() -> None:
+    class Raising(nn.Layer):
+        def forward(self, x: Any) -> Any:
+            raise ValueError(f"takes no images, but {x.shape}")
+
+    before = traceback.extract_stack
+    with pytest.raises(ValueError, match="takes no images, but"):
+        trace(Raising(), (3, 8, 8))
+    assert traceback.extract_stack is before

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.nopaddle
 ROOT = Path(__file__).parents[2]
 # Each may import only what stands before it (its own layer included).
 LAYERS = (
-    ("errors", "units", "clock", "cycles", "heap", "nvml", "place", "signals", "turns"),
+    ("errors", "units", "clock", "cycles", "heap", "nvml", "place", "signals", "tracing", "turns"),
     ("cuda_devices",),
     ("case", "environment", "protocol", "ratio_target"),
     ("shard",),
