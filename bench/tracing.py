@@ -52,7 +52,7 @@ def _methods_converted_once() -> Iterator[None]:
 
 @contextmanager
 def _no_call_stacks() -> Iterator[None]:
-    """A third of the time of a trace, and memory.
+    """A third of the time of a trace or more, and memory.
 
     Paddle writes down for each operator the calls by which it came, and never frees that.
     """
